@@ -1,0 +1,203 @@
+"""Quality presets: one frozen dataclass per room, read from presets/quality/*.toml. Standard library only."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ReliTalkError
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """The whole-clip fit of the head."""
+
+    iterations: int = 300
+    """Steps of the joint fit over the clip."""
+    smooth: float = 1.0
+    """Weight of the temporal smoothness, 1 is the default."""
+
+
+@dataclass(frozen=True)
+class ReflectanceConfig:
+    """The decomposition of the clip into normal, albedo, specular weight and light (eq. 10 to 21)."""
+
+    size: int = 192
+    """Side of the square that the networks see, in pixels."""
+    channels: int = 24
+    """Channels of the first layer."""
+    batch: int = 2
+    """Frames per step."""
+    steps_coarse: int = 300
+    """Steps of F_coarse, the rough geometry and the first light."""
+    steps_decompose: int = 900
+    """Steps of the decomposition."""
+    steps_consistency: int = 100
+    """Steps with identity-consistent supervision, at the end."""
+    render: float = 1.0
+    """Weight of the rendered image against the clip (eq. 20)."""
+    delta_normal: float = 1.0
+    """Weight of the L1 norm of the normal residual."""
+    consistency: float = 3.0
+    """Weight of the identity-consistent supervision."""
+    parsimony: float = 0.001
+    """Weight of the entropy of the skin's albedo."""
+    smooth: float = 1.0
+    """Weight of total variation on albedo, normal, specular and C_spec (eq. 21)."""
+    learning_rate: float = 1e-3
+    """Of Adam, decayed by a cosine."""
+    paper: bool = False
+    """Run eq. 17 as printed: the specular is tinted by the albedo, one grey light."""
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """The driven area: F_local and F_blend."""
+
+    size: int = 128
+    """Side of the square that the networks see, in pixels."""
+    channels: int = 24
+    """Channels of the first layer."""
+    batch: int = 2
+    """Frames per step."""
+    steps_local: int = 400
+    """Steps of F_local alone."""
+    steps_blend: int = 400
+    """Steps of F_local and F_blend together."""
+    perceptual: float = 1.0
+    """Weight of the perceptual loss, calibrated for the built-in network's layers."""
+    rgb_local: float = 1.0
+    """Weight of F_local's colour error."""
+    rgb_blend: float = 1.0
+    """Weight of F_blend's colour error."""
+    learning_rate: float = 1e-3
+    """Of Adam, decayed by a cosine."""
+    retrieval: bool = True
+    """Show F_local the nearest real mouth of the clip, warped to the pose."""
+
+
+@dataclass(frozen=True)
+class SpeechConfig:
+    """From sound to mouth: F_mesh and F_exp."""
+
+    steps: int = 600
+    """Training steps."""
+    channels: int = 64
+    """Channels of the 1D convolutions."""
+    window: int = 8
+    """Adjacent frames under self-attention."""
+    exp: float = 1.0
+    """Weight of the expression error (eq. 20)."""
+    lip: float = 1.0
+    """Weight of the lip mesh's vertex error."""
+    velocity: float = 0.5
+    """Weight of the expression's velocity error."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One quality preset."""
+
+    name: str = "draft"
+    """Its name, as in --preset."""
+    description: str = ""
+    """One sentence for the panel and the help."""
+    crop_limit: int = 512
+    """Largest side of the stored crop, in pixels; a larger crop of the clip is scaled down to it."""
+    fit: FitConfig = field(default_factory=FitConfig)
+    reflectance: ReflectanceConfig = field(default_factory=ReflectanceConfig)
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
+
+
+PARTS: dict[str, type] = {
+    "fit": FitConfig, "reflectance": ReflectanceConfig, "synthesis": SynthesisConfig, "speech": SpeechConfig,
+}
+
+
+def presets_folder() -> Path:
+    """The presets folder: inside the package when installed from a wheel, beside it in the repository.
+
+    Raises:
+        ReliTalkError: neither is there.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "presets", here.parent / "presets"):
+        if (folder / "quality").is_dir():
+            return folder
+    raise ReliTalkError("no_presets", f"The presets folder is missing beside {here}.", "Install ReliTalk again.", 4)
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that ship, the quickest first."""
+    order = {"draft": 0, "standard": 1, "high": 2, "paper": 3}
+    names = [path.stem for path in (presets_folder() / "quality").glob("*.toml")]
+    return sorted(names, key=lambda name: (order.get(name, 9), name))
+
+
+def load_preset(name_or_path: str | Path) -> Preset:
+    """Read a preset by its name or from a TOML file of the user's own.
+
+    Args:
+        name_or_path: "draft", "standard", "high", "paper", or a path that ends in .toml.
+
+    Returns:
+        The preset; fields that the file leaves out keep their defaults.
+
+    Raises:
+        ReliTalkError: no such preset, not TOML, an unknown field, or a value of the wrong kind.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = presets_folder() / "quality" / f"{name_or_path}.toml"
+        if not path.is_file():
+            raise ReliTalkError(
+                "no_preset", f'There is no preset "{name_or_path}".',
+                f"Presets are {', '.join(preset_names())}, or a .toml file of your own.",
+            )
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise ReliTalkError("no_preset", f"The preset {path} cannot be read ({error.strerror}).", "Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ReliTalkError("bad_preset", f"The preset {path} is not valid TOML: {error}.", "Mend that line.") from error
+    return _preset(table, path)
+
+
+def _preset(table: dict[str, Any], path: Path) -> Preset:
+    parts: dict[str, Any] = {}
+    for key, kind in PARTS.items():
+        section = table.pop(key, {})
+        if not isinstance(section, dict):
+            raise ReliTalkError("bad_preset", f"In {path}, {key} must be a table, [{key}].", "Mend that line.")
+        parts[key] = kind(**_checked(kind, section, f"{path}, [{key}]"))
+    table.setdefault("name", path.stem)
+    return Preset(**_checked(Preset, table, str(path)), **parts)
+
+
+def _checked(kind: type, values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Values of a TOML table as fields of a dataclass, each of the default's type."""
+    defaults = {f.name: f.default for f in dataclasses.fields(kind) if f.default is not dataclasses.MISSING}
+    result = {}
+    for key, value in values.items():
+        if key not in defaults:
+            known = ", ".join(defaults)
+            raise ReliTalkError("bad_preset", f'In {where} there is no field "{key}".', f"Fields are {known}.")
+        wanted = type(defaults[key])
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if type(value) is not wanted:
+            raise ReliTalkError(
+                "bad_preset", f'In {where} the field "{key}" is {value!r}, and must be of the kind {wanted.__name__}.',
+                f"The default is {defaults[key]!r}.",
+            )
+        if wanted in (int, float) and value < 0:
+            raise ReliTalkError("bad_preset", f'In {where} the field "{key}" is {value!r}.', "It must not be negative.")
+        result[key] = value
+    return result
