@@ -107,8 +107,6 @@ class Preset:
     """Its name, as in --preset."""
     description: str = ""
     """One sentence for the panel and the help."""
-    crop_limit: int = 512
-    """Largest side of the stored crop, in pixels; a larger crop of the clip is scaled down to it."""
     fit: FitConfig = field(default_factory=FitConfig)
     reflectance: ReflectanceConfig = field(default_factory=ReflectanceConfig)
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)

@@ -42,6 +42,49 @@ def process_start_time(pid: int) -> float | None:
         return None
 
 
+def process_alive(pid: int, start_time: float | None = None) -> bool:
+    """Whether a process still runs, and is the one that was meant.
+
+    Args:
+        pid: process id.
+        start_time: what `process_start_time` said of it then; None: any process of that id counts.
+    """
+    if pid <= 0:
+        return False
+    if os.name == "nt":
+        return _alive_on_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it runs, and is another user's
+    now = process_start_time(pid)
+    if _is_zombie(pid):
+        return False
+    return start_time is None or now is None or now == start_time
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
+
+
+def _alive_on_windows(pid: int) -> bool:
+    import ctypes
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle:
+        return False
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return code.value == 259  # STILL_ACTIVE
+
+
 @dataclass
 class _Stage:
     """Where one stage stands; the clock starts at its first report."""

@@ -1,0 +1,193 @@
+"""The take: frames of a subject under a light, with or without a new voice, a folder. Standard library at module level."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from . import folders
+from .errors import ReliTalkError
+from .version import __version__
+
+SCHEMA = 1
+PASSES = (
+    "albedo", "normal", "shading", "specular", "specular_weight", "residual", "transfer_0", "transfer_1", "transfer_2",
+    "alpha",
+)
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How large the portrait is and where its eyes are, so that a scene can hold it at true scale."""
+
+    eyes: tuple[float, float]
+    """Between the eyes, u and v in pixels of the take's frames, mean over the take."""
+    metres_per_pixel: float
+    """At the depth of the eyes."""
+
+
+@dataclass
+class TakeInfo:
+    """What take.json says."""
+
+    kind: str
+    """"render" (a new voice) or "relight" (the clip itself)."""
+    fps: Fraction
+    size: tuple[int, int]
+    """Width and height of the take's frames, in pixels."""
+    crop: tuple[int, int, int, int]
+    """x, y, width, height of the portrait in source pixels."""
+    frames: tuple[int, int]
+    """First frame and the one after the last, in the whole take's numbering; files carry these numbers."""
+    total: int
+    """Frames of the whole take."""
+    subject: dict[str, Any] = field(default_factory=dict)
+    """name, path, sha256 of the source clip, consent."""
+    light: dict[str, Any] = field(default_factory=dict)
+    """spec, rotation, strength as asked for."""
+    audio: dict[str, Any] = field(default_factory=dict)
+    """file and seconds; empty where there is no sound."""
+    base: dict[str, Any] = field(default_factory=dict)
+    """file and start of the footage that gives head, gaze and background; empty: the training clip."""
+    controls: dict[str, Any] = field(default_factory=dict)
+    """The options of the call that shaped the take."""
+    background: str = "none"
+    exr: bool = False
+    passes: list[str] = field(default_factory=list)
+    driven: list[Box] = field(default_factory=list)
+    """x, y, w, h per frame of `frames`, in pixels of the take's frames: what was synthesised."""
+    removed: list[Box] = field(default_factory=list)
+    """x, y, w, h per frame likewise: outside of it nothing was synthesised."""
+    lights: list[str] = field(default_factory=list)
+    """Names of the lights of an olat take; each has a folder of its own under beauty."""
+    placement: Placement | None = None
+    engine: str = __version__
+
+    def to_json(self) -> dict[str, Any]:
+        """The table of take.json."""
+        place = None
+        if self.placement is not None:
+            place = {"eyes": list(self.placement.eyes), "metres_per_pixel": self.placement.metres_per_pixel}
+        return {
+            "schema": SCHEMA, "engine": self.engine, "kind": self.kind, "fps": [self.fps.numerator, self.fps.denominator],
+            "size": list(self.size), "crop": list(self.crop), "frames": list(self.frames), "total": self.total,
+            "subject": self.subject, "light": self.light, "audio": self.audio, "base": self.base,
+            "controls": self.controls, "background": self.background, "exr": self.exr, "passes": self.passes,
+            "lights": self.lights, "placement": place,
+            "driven": [list(box) for box in self.driven], "removed": [list(box) for box in self.removed],
+        }
+
+    @classmethod
+    def from_json(cls, table: folders.Fields) -> TakeInfo:
+        """Read the fields of take.json, each checked.
+
+        Raises:
+            ReliTalkError: a field is missing or does not fit.
+        """
+        width, height = table.integers("size", 2, least=1)
+        x, y, w, h = table.integers("crop", 4)
+        first, last = table.integers("frames", 2, least=0)
+        if last <= first:
+            raise table.wrong("frames", "must be a first frame and one after the last")
+        return cls(
+            kind=table.text("kind"), fps=table.rate("fps"), size=(width, height), crop=(x, y, w, h),
+            frames=(first, last), total=table.count("total", least=1), subject=table.part("subject"),
+            light=table.part("light"), audio=table.part("audio"), base=table.part("base"),
+            controls=table.part("controls"), background=table.text("background"), exr=table.flag("exr"),
+            passes=table.texts("passes"), lights=table.texts("lights"),
+            driven=table.boxes("driven", last - first), removed=table.boxes("removed", last - first),
+            placement=_placement(table), engine=table.text("engine"),
+        )
+
+
+def _placement(table: folders.Fields) -> Placement | None:
+    place = table.table.get("placement")
+    if place is None:
+        return None
+    try:
+        u, v = place["eyes"]
+        placement = Placement((float(u), float(v)), float(place["metres_per_pixel"]))
+    except (KeyError, TypeError, ValueError):
+        raise table.wrong("placement", "must hold eyes and metres_per_pixel") from None
+    if not 0 < placement.metres_per_pixel < 1:
+        raise table.wrong("placement", "must hold a size in metres that a head can have")
+    return placement
+
+
+class Take:
+    """A take's folder; it is built beside its place, and `finish` moves it there in one step."""
+
+    def __init__(self, path: Path, info: TakeInfo) -> None:
+        self.path = path
+        self.info = info
+
+    @classmethod
+    def create(cls, folder: Path | str, info: TakeInfo) -> Take:
+        """Begin a take beside its place.
+
+        Raises:
+            ReliTalkError: another process makes it now, or the place cannot be written.
+        """
+        take = cls(folders.begin(Path(folder), "take"), info)
+        for place in ("beauty", *info.passes):
+            (take.path / place).mkdir(exist_ok=True)
+        return take
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Take:
+        """Open a finished take and check that every frame is there.
+
+        Raises:
+            ReliTalkError: not a take, of a newer schema, or a frame is missing; it names the file.
+        """
+        path = Path(folder)
+        if not path.exists():
+            raise ReliTalkError("no_take", f"There is no take at {path}.", "Check the path, or render one first.")
+        take = cls(path, TakeInfo.from_json(folders.read_json(path / "take.json", SCHEMA, "take")))
+        take._check()
+        return take
+
+    def save(self) -> None:
+        """Write take.json."""
+        folders.write_json(self.path / "take.json", self.info.to_json())
+
+    def finish(self, folder: Path | str) -> Take:
+        """Write take.json, check the take, move it to its place and return it from there."""
+        self.save()
+        self._check()
+        folders.finish(self.path, Path(folder))
+        return Take.open(folder)
+
+    def discard(self) -> None:
+        """Throw an unfinished take away; nothing half-written stays."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def beauty_path(self, frame: int, light: str = "") -> Path:
+        """The finished picture of one frame, PNG or, with exr, EXR; of an olat take, under one of its lights."""
+        folder = self.path / "beauty" / light if light else self.path / "beauty"
+        return folder / f"{frame:05d}.{'exr' if self.info.exr else 'png'}"
+
+    def pass_path(self, name: str, frame: int) -> Path:
+        """One pass of one frame, EXR."""
+        return self.path / name / f"{frame:05d}.exr"
+
+    @property
+    def audio_path(self) -> Path:
+        """The take's sound; absent where there is none."""
+        return self.path / "audio.wav"
+
+    @property
+    def preview_path(self) -> Path:
+        """The take as a film to look at."""
+        return self.path / "preview.mp4"
+
+    def _check(self) -> None:
+        for light in self.info.lights or [""]:
+            for frame in range(*self.info.frames):
+                path = self.beauty_path(frame, light)
+                if not path.is_file():
+                    raise ReliTalkError("bad_take", f"The take's {path} is missing.", "Render the take again.")
