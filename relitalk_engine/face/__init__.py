@@ -1,0 +1,1 @@
+"""The face in the clip: landmarks, the fitted head, its regions and matte."""

@@ -1,0 +1,1 @@
+"""Geometry of the fitted head: ray casting, normals, self-shadowing. Camera frame, metres."""
