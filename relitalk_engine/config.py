@@ -29,14 +29,18 @@ class ReflectanceConfig:
     """Side of the square that the networks see, in pixels."""
     channels: int = 24
     """Channels of the first layer."""
+    samples: int = 48
+    """Training frames, drawn evenly over the clip."""
     batch: int = 2
     """Frames per step."""
-    steps_coarse: int = 300
+    steps_coarse: int = 80
     """Steps of F_coarse, the rough geometry and the first light."""
-    steps_decompose: int = 900
-    """Steps of the decomposition."""
-    steps_consistency: int = 100
+    steps_decompose: int = 500
+    """Steps of the decomposition under the priors."""
+    steps_consistency: int = 80
     """Steps with identity-consistent supervision, at the end."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
     render: float = 1.0
     """Weight of the rendered image against the clip (eq. 20)."""
     delta_normal: float = 1.0
@@ -47,36 +51,50 @@ class ReflectanceConfig:
     """Weight of the entropy of the skin's albedo."""
     smooth: float = 1.0
     """Weight of total variation on albedo, normal, specular and C_spec (eq. 21)."""
-    learning_rate: float = 1e-3
-    """Of Adam, decayed by a cosine."""
+    exposure_gauge: bool = True
+    """Fix scale and colour by the skin prior; without it the light's start decides."""
     paper: bool = False
-    """Run eq. 17 as printed: the specular is tinted by the albedo, one grey light."""
+    """As printed: eq. 17's tinted specular, A = F_albedo(I) with no classical start, SH light only."""
+    use_normal: bool = True
+    """Refine the normal by F_normal."""
+    use_specular: bool = True
+    """Have a specular part at all."""
+    use_consistency: bool = True
+    """Have identity-consistent supervision at all."""
 
 
 @dataclass(frozen=True)
 class SynthesisConfig:
     """The driven area: F_local and F_blend."""
 
-    size: int = 128
-    """Side of the square that the networks see, in pixels."""
-    channels: int = 24
-    """Channels of the first layer."""
-    batch: int = 2
-    """Frames per step."""
-    steps_local: int = 400
+    size: int = 160
+    """Side of the removed box inside the networks, in pixels."""
+    channels: int = 32
+    """Channels of the first layer of both networks."""
+    steps_local: int = 300
     """Steps of F_local alone."""
-    steps_blend: int = 400
+    steps_blend: int = 500
     """Steps of F_local and F_blend together."""
-    perceptual: float = 1.0
-    """Weight of the perceptual loss, calibrated for the built-in network's layers."""
+    batch: int = 1
+    """Frames per step."""
+    learning_rate: float = 5e-4
+    """Of Adam."""
     rgb_local: float = 1.0
-    """Weight of F_local's colour error."""
+    """Weight of F_local's colour error (eq. 6)."""
     rgb_blend: float = 1.0
-    """Weight of F_blend's colour error."""
-    learning_rate: float = 1e-3
-    """Of Adam, decayed by a cosine."""
+    """Weight of F_blend's colour error (eq. 7)."""
+    perceptual: float = 0.1
+    """Weight of the perceptual loss (eq. 8), calibrated for the built-in network; the paper's 100 is for a face VGG."""
+    neighbours: int = 3
+    """Real mouths of the clip that are blended."""
     retrieval: bool = True
-    """Show F_local the nearest real mouth of the clip, warped to the pose."""
+    """Show F_local the nearest real mouths of the clip, warped to the pose."""
+    normalised: bool = True
+    """Paint in light-normalised space."""
+    removed: float = 120 / 256
+    """Side of the removed area, as a share of the paper's crop."""
+    driven: float = 80 / 256
+    """Side of the driven area likewise."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from fractions import Fraction
@@ -181,7 +182,7 @@ class Fields:
         if default is not None and self.table.get(key) is None:
             return default
         value = float(self._get(key, (int, float), "a number"))
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             raise self.wrong(key, "must be finite")
         return value
 
