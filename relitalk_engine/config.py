@@ -19,6 +19,14 @@ class FitConfig:
     """Steps of the joint fit over the clip."""
     smooth: float = 1.0
     """Weight of the temporal smoothness, 1 is the default."""
+    landmark_sigma: float = 0.015
+    """Expected error of a landmark, over the distance of the outer eye corners."""
+    shape_weight: float = 1.0
+    """Weight of the unit-Gaussian prior on the head's shape."""
+    expression_weight: float = 1.0
+    """Weight of the sparse prior on the actions."""
+    distance: float = 1.2
+    """Expected distance of head and camera in metres, where the fit's focal length starts."""
 
 
 @dataclass(frozen=True)
