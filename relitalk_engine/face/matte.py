@@ -1,0 +1,69 @@
+"""The person's matte and foreground colour."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+
+class Matter:
+    """Soft person mask by mediapipe, its edge drawn by a guided filter on the picture itself."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("GLOG_minloglevel", "3")
+        import mediapipe
+
+        self._segmenter = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+
+    def close(self) -> None:
+        """Release mediapipe's graph."""
+        self._segmenter.close()
+
+    def alpha(self, rgb: np.ndarray, solid: np.ndarray | None = None) -> np.ndarray:
+        """Alpha of one frame.
+
+        Args:
+            rgb: [H, W, 3] uint8.
+            solid: [H, W] bool, surely foreground (the fitted head's inside), if known.
+
+        Returns:
+            [H, W] float32, 0..1.
+        """
+        import cv2
+
+        self._segmenter.reset()  # mediapipe smooths over time otherwise: every frame must stand alone
+        mask = np.asarray(self._segmenter.process(rgb).segmentation_mask, np.float32)
+        if solid is not None:
+            mask = np.maximum(mask, cv2.erode(solid.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32))
+        radius = max(3, round(max(rgb.shape[:2]) / 90))
+        guide = rgb.astype(np.float32) / 255
+        soft = cv2.ximgproc.guidedFilter(guide, mask, radius, 1e-4)
+        return np.clip((soft - 0.12) / 0.76, 0, 1).astype(np.float32)
+
+
+def foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colour of the person alone, so that no old background shines through soft edges.
+
+    Args:
+        image: [H, W, 3] float, any encoding that blends as the matte does.
+        alpha: [H, W] 0..1.
+
+    Returns:
+        [H, W, 3] float32; where alpha is 1 the image itself.
+
+    Source: Forte 2021, Approximate Fast Foreground Colour Estimation (blur fusion, two passes).
+    """
+    import cv2
+
+    a = alpha[..., None].astype(np.float32)
+    image = image.astype(np.float32)
+    fore, back = image, image
+    for radius in (max(image.shape[0] // 12, 5), max(image.shape[0] // 90, 2)):
+        kernel = (2 * radius + 1, 2 * radius + 1)
+        weight = cv2.blur(a, kernel)[..., None]
+        blurred = cv2.blur(fore * a, kernel) / (weight + 1e-5)
+        behind = cv2.blur(back * (1 - a), kernel) / (1 - weight + 1e-5)
+        fore = np.clip(blurred + a * (image - a * blurred - (1 - a) * behind), 0, None)
+        back = behind
+    return np.where(a > 0.999, image, fore)
