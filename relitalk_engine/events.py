@@ -234,7 +234,7 @@ class Reporter:
     def _emit(self, event: dict[str, Any]) -> None:
         if not self.events and self.job is None:
             return
-        line = json.dumps(event, ensure_ascii=False) + "\n"
+        line = json.dumps(event) + "\n"
         if self.job is not None:
             with contextlib.suppress(OSError), open(self.job / EVENTS_FILE, "a", encoding="utf-8") as lines:
                 lines.write(line)

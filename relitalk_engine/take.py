@@ -17,6 +17,8 @@ PASSES = (
     "albedo", "normal", "shading", "specular", "specular_weight", "residual", "transfer_0", "transfer_1", "transfer_2",
     "alpha",
 )
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""IPTC's word for a picture made from a real one with a trained model."""
 Box = tuple[int, int, int, int]
 
 
@@ -102,6 +104,23 @@ class TakeInfo:
             driven=table.boxes("driven", last - first), removed=table.boxes("removed", last - first),
             placement=_placement(table), engine=table.text("engine"),
         )
+
+
+    def provenance(self) -> dict[str, str]:
+        """What every picture and film of the take carries in its metadata: what it is, who made it, from what."""
+        parts = [f'subject "{self.subject.get("name", "?")}"']
+        if self.audio.get("file"):
+            parts.append(f"voice {Path(str(self.audio['file'])).name}")
+        if self.base.get("file"):
+            parts.append(f"footage {Path(str(self.base['file'])).name}")
+        parts.append(f"light {Path(str(self.light.get('spec', '?'))).name}")
+        agreed = "given" if (self.subject.get("consent") or {}).get("given") else "not recorded"
+        made = "a synthetic portrait with a driven mouth" if self.kind == "render" else "a relit portrait"
+        return {
+            "Software": f"ReliTalk {self.engine}",
+            "Comment": f"Made with ReliTalk {self.engine}: {made}; {', '.join(parts)}; consent {agreed}.",
+            "DigitalSourceType": SOURCE_TYPE,
+        }
 
 
 def _placement(table: folders.Fields) -> Placement | None:
