@@ -1,0 +1,63 @@
+"""Everything that is read off one frame with the help of the fitted head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geometry.raster import Hits, cast
+from ..geometry.surface import normal_map, vertex_normals
+from .fitting import HeadFit
+from .head_model import AnnyHead
+from .matte import Matter
+from .regions import region_maps
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One frame of the crop, seen through the fitted head.
+
+    Attributes:
+        hits: what the pixels see of the mesh, [H, W].
+        normal: [H, W, 3] N̂, unit, camera frame.
+        alpha: [H, W] matte.
+        regions: name to [H, W] soft maps.
+    """
+
+    hits: Hits
+    normal: np.ndarray
+    alpha: np.ndarray
+    regions: dict[str, np.ndarray]
+
+
+class Observer:
+    """Observes the frames of one fitted clip; holds mediapipe's segmenter, nothing else."""
+
+    def __init__(self, head: AnnyHead, fit: HeadFit) -> None:
+        self.head, self.fit = head, fit
+        self._matter = Matter()
+
+    def __enter__(self) -> Observer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._matter.close()
+
+    def hits(self, frame: int, psi: np.ndarray | None = None) -> tuple[Hits, np.ndarray]:
+        """What the pixels see and the [V, 3] vertices in the camera frame, with another expression if given."""
+        vertices = self.fit.vertices(self.head, frame, psi)
+        return cast(vertices, self.head.faces, self.fit.focal, self.fit.center, self.fit.size), vertices
+
+    def observe(self, frame: int, rgb: np.ndarray, psi: np.ndarray | None = None) -> Observation:
+        """Observe one frame.
+
+        Args:
+            frame: its index in the fit.
+            rgb: [H, W, 3] uint8, the crop's pixels.
+            psi: [E] another expression than the fitted one.
+        """
+        hits, vertices = self.hits(frame, psi)
+        alpha = self._matter.alpha(rgb, hits.mask)
+        normal = normal_map(hits, vertex_normals(vertices, self.head.faces), self.head.faces, alpha)
+        return Observation(hits, normal, alpha, region_maps(hits, self.head, alpha, rgb))
