@@ -36,10 +36,20 @@ class Matter:
         mask = np.asarray(self._segmenter.process(rgb).segmentation_mask, np.float32)
         if solid is not None:
             mask = np.maximum(mask, cv2.erode(solid.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32))
+            mask = mask * _connected(mask > 0.1, solid)
         radius = max(3, round(max(rgb.shape[:2]) / 90))
         guide = rgb.astype(np.float32) / 255
         soft = cv2.ximgproc.guidedFilter(guide, mask, radius, 1e-4)
         return np.clip((soft - 0.12) / 0.76, 0, 1).astype(np.float32)
+
+
+def _connected(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """[H, W] bool: the parts of a mask that touch the seed; other people and specks fall away."""
+    import cv2
+
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    keep = np.unique(labels[seed & mask])
+    return np.isin(labels, keep[keep > 0])
 
 
 def foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ class Observer:
     def __init__(self, head: AnnyHead, fit: HeadFit) -> None:
         self.head, self.fit = head, fit
         self._matter = Matter()
+        self._trust = 1 - 0.75 * head.regions["scalp"]
 
     def __enter__(self) -> Observer:
         return self
@@ -49,6 +50,13 @@ class Observer:
         vertices = self.fit.vertices(self.head, frame, psi)
         return cast(vertices, self.head.faces, self.fit.focal, self.fit.center, self.fit.size), vertices
 
+    def _normals(self, vertices: np.ndarray, frame: int) -> np.ndarray:
+        """Vertex normals; the mouth's inside, whose teeth the model lacks, faces as the head does."""
+        normals = vertex_normals(vertices, self.head.faces)
+        inside = self.head.regions["mouth_interior"][:, None]
+        forward = self.fit.rotation[frame][:, 2]
+        return ((1 - inside) * normals + inside * forward).astype(np.float32)
+
     def observe(self, frame: int, rgb: np.ndarray, psi: np.ndarray | None = None) -> Observation:
         """Observe one frame.
 
@@ -59,5 +67,5 @@ class Observer:
         """
         hits, vertices = self.hits(frame, psi)
         alpha = self._matter.alpha(rgb, hits.mask)
-        normal = normal_map(hits, vertex_normals(vertices, self.head.faces), self.head.faces, alpha)
+        normal = normal_map(hits, self._normals(vertices, frame), self._trust, self.head.faces, alpha)
         return Observation(hits, normal, alpha, region_maps(hits, self.head, alpha, rgb))

@@ -57,7 +57,7 @@ def inflate(alpha: np.ndarray, radius: float) -> np.ndarray:
     return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
 
 
-def normal_map(hits: Hits, normals: np.ndarray, faces: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def normal_map(hits: Hits, normals: np.ndarray, trust: np.ndarray, faces: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """The rough normal N̂ wherever there is foreground.
 
     The mesh's interpolated normal, joined with a soft edge to the inflated silhouette where hair, collar and shoulders
@@ -66,6 +66,7 @@ def normal_map(hits: Hits, normals: np.ndarray, faces: np.ndarray, alpha: np.nda
     Args:
         hits: what the pixels see, [H, W].
         normals: [V, 3] vertex normals, camera frame.
+        trust: [V] 0..1, how far the mesh is the visible surface there (the scalp lies under hair).
         faces: [F, 3].
         alpha: [H, W] matte.
 
@@ -74,13 +75,14 @@ def normal_map(hits: Hits, normals: np.ndarray, faces: np.ndarray, alpha: np.nda
     """
     import cv2
 
-    mesh = interpolate(hits, normals, faces)
+    seen = interpolate(hits, np.concatenate([normals, trust[:, None]], 1), faces)
+    mesh = seen[..., :3]
     mesh[..., 2] = np.maximum(mesh[..., 2], 0)
     width = float(np.sqrt(max(hits.mask.sum(), 1)))
     body = inflate(np.maximum(alpha, hits.mask), 0.28 * width)
     inside = cv2.distanceTransform(hits.mask.astype(np.uint8), cv2.DIST_L2, 5)
-    weight = np.clip(inside / (0.05 * width), 0, 1)
-    weight = (weight * weight * (3 - 2 * weight))[..., None]
+    weight = np.clip(inside / (0.1 * width), 0, 1)
+    weight = (weight * weight * (3 - 2 * weight) * cv2.GaussianBlur(seen[..., 3], (0, 0), 0.02 * width + 0.5))[..., None]
     open_air = 1 - np.clip(alpha, 0, 1)[..., None]  # at a bare outline the mesh's own turn is the right one
     near_air = cv2.blur(open_air[..., 0], (0, 0) if width < 8 else (int(0.03 * width) * 2 + 1,) * 2)[..., None]
     weight = np.maximum(weight, np.clip(3 * near_air, 0, 1) * hits.mask[..., None])
