@@ -1,0 +1,265 @@
+"""f_pho: what a voice says, at the video's rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import ReliTalkError
+from .acoustics import HOP, RATE, Spectra, spectra
+from .phones import PhoneModel, load_phone_model
+from .voice_activity import CHUNK, speech_probability
+from .words import Phone, WordRecogniser
+
+SHORTEST = 0.4
+"""Seconds of sound below which nothing can be recognised."""
+
+LONGEST_PIECE = 30.0
+"""Seconds that are recognised at once; longer sound is cut where it is quiet."""
+
+BLUR = 0.03
+"""Standard deviation, in seconds, of the window through which a video frame hears."""
+
+CEPSTRA = 12
+"""Log-mel cosines kept."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of f_pho are what.
+
+    Attributes:
+        phones: P names of the phones.
+    """
+
+    phones: tuple[str, ...]
+
+    @property
+    def heard(self) -> slice:
+        """[P] belief in every phone from sound alone."""
+        return slice(0, len(self.phones))
+
+    @property
+    def understood(self) -> slice:
+        """[P] the same, led by recognised words or by a transcript."""
+        return slice(len(self.phones), 2 * len(self.phones))
+
+    @property
+    def mel(self) -> slice:
+        """Cosines of the log-mel spectrum, less their mean over the speech."""
+        start = 2 * len(self.phones)
+        return slice(start, start + CEPSTRA)
+
+    @property
+    def level(self) -> slice:
+        """Loudness under the recording's loud speech, in units of 20 dB, and its change in a tenth of a second."""
+        start = 2 * len(self.phones) + CEPSTRA
+        return slice(start, start + 2)
+
+    @property
+    def voicing(self) -> int:
+        """How clear a tone, 0..1."""
+        return 2 * len(self.phones) + CEPSTRA + 2
+
+    @property
+    def speech(self) -> int:
+        """Probability of speech, 0..1."""
+        return 2 * len(self.phones) + CEPSTRA + 3
+
+    @property
+    def width(self) -> int:
+        """F, the number of columns."""
+        return 2 * len(self.phones) + CEPSTRA + 4
+
+
+class SpeechFeatures(Protocol):
+    """Anything that turns a voice into f_pho."""
+
+    @property
+    def layout(self) -> Layout:
+        """Which columns are what."""
+        ...
+
+    def extract(self, samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
+        """f_pho at the times 0, 1/fps, 2/fps ...
+
+        Args:
+            samples: [n] float32 mono, 16 kHz.
+            fps: frames a second.
+            frames: T.
+
+        Returns:
+            [T, F] float32.
+        """
+        ...
+
+
+@dataclass
+class PhoneFeatures:
+    """Phones from pocketsphinx's acoustic model and its word recogniser, log-mel, loudness, voicing, speech or not.
+
+    Attributes:
+        transcript: what is said, where it is known; empty: words are recognised.
+        words: recognise words at all; without, the phones come from sound alone.
+        trust: how far recognised words sway the phones, as log odds: [at no confidence, at full confidence].
+    """
+
+    transcript: str = ""
+    words: bool = True
+    trust: tuple[float, float] = (0.7, 2.0)
+    _recogniser: WordRecogniser | None = field(default=None, repr=False)
+
+    @property
+    def layout(self) -> Layout:
+        """Which columns are what."""
+        return Layout(load_phone_model().names)
+
+    def extract(self, samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
+        """f_pho [T, F] at the times i / fps; see `SpeechFeatures`.
+
+        Raises:
+            ReliTalkError: the sound is shorter than 0.4 s or silent throughout, or the transcript does not fit.
+            MissingPart: the recogniser or the detector is not installed.
+        """
+        require_speech(samples)
+        model = load_phone_model()
+        layout = Layout(model.names)
+        result = np.zeros((frames, layout.width), np.float32)
+        pieces = _pieces(samples)
+        if self.transcript:
+            pieces = [(0, len(samples))]
+        for start, end in pieces:
+            columns = self._hear(np.asarray(samples[start:end], np.float32), model, layout)
+            # the frames whose time lies in this piece; the last piece also speaks for what comes after the sound
+            first = -(-start * fps.numerator // (RATE * fps.denominator))
+            last = frames if end >= len(samples) else -(-end * fps.numerator // (RATE * fps.denominator))
+            at = np.arange(first, min(last, frames)) * float(RATE / HOP / fps) - start / HOP - 0.5
+            result[first : min(last, frames)] = _sample(columns, at)
+        return _normalised(result, layout, fps)
+
+    def _hear(self, samples: np.ndarray, model: PhoneModel, layout: Layout) -> np.ndarray:
+        """f_pho of one piece at 100 Hz, [N, F], not yet normalised."""
+        heard = spectra(samples)
+        count = len(heard.loudness)
+        columns = np.zeros((count, layout.width), np.float32)
+        sharpness = 0.2
+        scores = model.scores(heard.cepstra)
+        sounding = _sounding(heard)[:, None]
+        silence = np.eye(len(model.names), dtype=np.float32)[model.names.index("SIL")]
+        columns[:, layout.heard] = sounding * model.posteriors(scores, sharpness) + (1 - sounding) * silence
+        led = scores
+        if self.words or self.transcript:
+            led = scores + self._leads(samples, model, count) / sharpness
+        columns[:, layout.understood] = sounding * model.posteriors(led, sharpness) + (1 - sounding) * silence
+        bands = heard.mel.shape[1]
+        cosine = np.cos(np.pi / bands * np.arange(CEPSTRA)[:, None] * (np.arange(bands) + 0.5)) * np.sqrt(2 / bands)
+        columns[:, layout.mel] = heard.mel @ cosine.T
+        columns[:, layout.level.start] = heard.loudness
+        columns[:, layout.voicing] = heard.voicing * sounding[:, 0]
+        chance = speech_probability(samples)
+        at = (np.arange(count) + 0.5) * HOP / CHUNK - 0.5
+        columns[:, layout.speech] = np.interp(at, np.arange(len(chance)), chance) * sounding[:, 0]
+        return columns
+
+    def _leads(self, samples: np.ndarray, model: PhoneModel, count: int) -> np.ndarray:
+        """Log odds [N, P, 1] that words lend to their phones."""
+        if self._recogniser is None:
+            self._recogniser = WordRecogniser()
+        phones: list[Phone]
+        if self.transcript:
+            phones = self._recogniser.align(samples, self.transcript)
+        else:
+            phones = self._recogniser.hear(samples)
+        leads = np.zeros((count, len(model.names), 1), np.float32)
+        low, high = self.trust
+        for phone in phones:
+            if phone.name in model.names:
+                index = model.names.index(phone.name)
+                leads[phone.start : phone.end, index] = low + (high - low) * phone.confidence
+        return leads
+
+
+def require_speech(samples: np.ndarray, what: str = "The sound") -> None:
+    """Refuse what cannot drive a mouth.
+
+    Args:
+        samples: [n] float32 mono, 16 kHz.
+        what: how the sentence begins.
+
+    Raises:
+        ReliTalkError: shorter than 0.4 s, holding no sound at all, or not finite.
+    """
+    seconds = len(samples) / RATE
+    if seconds < SHORTEST:
+        raise ReliTalkError(
+            "audio_too_short",
+            f"{what} is {seconds:.2f} s long; nothing can be recognised in less than {SHORTEST} s.",
+            "Give a longer recording of a voice.",
+        )
+    if not np.isfinite(samples).all():
+        raise ReliTalkError("audio_broken", f"{what} holds values that are no numbers.", "Export the recording again.")
+    if float(np.abs(samples).max()) < 1e-4:
+        raise ReliTalkError(
+            "audio_silent",
+            f"{what} is silent throughout, so there is no voice to follow.",
+            "Check that the right track was recorded or chosen.",
+        )
+
+
+def loudness(samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
+    """Loudness in dB at the times i / fps, [T]: what moves the jaw of the simplest puppet."""
+    level = spectra(samples).loudness[:, None]
+    at = np.arange(frames) * float(RATE / HOP / fps) - 0.5
+    return _sample(level, at)[:, 0]
+
+
+def _pieces(samples: np.ndarray) -> list[tuple[int, int]]:
+    """Cut [start, end) into stretches of half a minute or less, each cut at the quietest moment of its last third."""
+    longest = int(LONGEST_PIECE * RATE)
+    pieces = []
+    start = 0
+    while len(samples) - start > longest:
+        tail = np.asarray(samples[start + longest * 2 // 3 : start + longest], np.float32)
+        blocks = tail[: len(tail) // HOP * HOP].reshape(-1, HOP)
+        power = np.convolve((blocks**2).mean(1), np.ones(15) / 15, "same")
+        end = start + longest * 2 // 3 + int(power[8:-8].argmin() + 8) * HOP
+        pieces.append((start, end))
+        start = end
+    pieces.append((start, len(samples)))
+    return pieces
+
+
+def _sounding(heard: Spectra) -> np.ndarray:
+    """[N] 0 where there is next to no sound, 1 where there is; -75 dB full scale is silence whatever else is heard."""
+    loud = np.percentile(heard.loudness, 95)
+    floor = max(-75.0, loud - 55.0)
+    return np.clip((heard.loudness - floor) / 10.0, 0.0, 1.0).astype(np.float32)
+
+
+def _sample(columns: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Columns [N, F] at 100 Hz seen through a Gaussian around fractional rows ``at`` [T]; edges hold."""
+    reach = np.arange(-9, 10)
+    middle = np.round(at).astype(int)
+    rows = middle[:, None] + reach
+    weights = np.exp(-0.5 * ((rows - at[:, None]) * HOP / RATE / BLUR) ** 2)
+    weights /= weights.sum(1, keepdims=True)
+    rows = np.clip(rows, 0, len(columns) - 1)
+    return np.einsum("tk,tkf->tf", weights, columns[rows]).astype(np.float32)
+
+
+def _normalised(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray:
+    """Take microphone and level out: mel and loudness relative to the recording's own speech."""
+    result = features.copy()
+    speech = features[:, layout.speech] + 1e-3
+    mel = features[:, layout.mel]
+    mean = (mel * speech[:, None]).sum(0) / speech.sum()
+    result[:, layout.mel] = np.clip(mel - mean, -12.0, 12.0) / 4.0
+    level = features[:, layout.level.start]
+    loud = np.percentile(level, 90)
+    relative = np.clip(level - loud, -60.0, 10.0) / 20.0
+    result[:, layout.level.start] = relative
+    result[:, layout.level.start + 1] = np.gradient(relative) * float(fps) / 10 if len(relative) > 1 else 0.0
+    return result

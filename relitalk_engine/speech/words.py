@@ -1,0 +1,127 @@
+"""Phones by way of words: a word recogniser knows the language, so its phones are surer than sound alone.
+
+English only; for other tongues its words are wrong and say so by a low confidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ReliTalkError
+from .phones import model_folder
+
+FRAMES_A_SECOND = 100
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One phone of an alignment.
+
+    Attributes:
+        name: ARPABET, or ``SIL``.
+        start: first 10 ms frame.
+        end: one past its last 10 ms frame.
+        confidence: belief in its word, 0..1.
+    """
+
+    name: str
+    start: int
+    end: int
+    confidence: float
+
+
+class WordRecogniser:
+    """Words of a stretch of sound, aligned to phones. Holds one decoder; make one per thread."""
+
+    def __init__(self) -> None:
+        from pocketsphinx import Decoder
+
+        folder = model_folder()
+        self._decoder = Decoder(
+            hmm=str(folder / "en-us"),
+            lm=str(folder / "en-us.lm.bin"),
+            dict=str(folder / "cmudict-en-us.dict"),
+            beam=1e-40,
+            wbeam=1e-25,
+            pbeam=1e-40,
+            maxhmmpf=6000,
+            loglevel="FATAL",
+        )
+
+    def hear(self, samples: np.ndarray) -> list[Phone]:
+        """Phones of what is said, an empty list where no word is heard.
+
+        Args:
+            samples: [n] float32 mono, 16 kHz, half a minute or less.
+        """
+        sound = _as_pcm(samples)
+        self._decoder.activate_search("_default")
+        self._decode(sound)
+        heard = [(s.word, s.start_frame, s.end_frame, min(1.0, s.prob)) for s in self._decoder.seg() or ()]
+        if not any(word[0] not in "<[+" for word, *_ in heard):
+            return []
+        return self._aligned(sound, heard)
+
+    def align(self, samples: np.ndarray, transcript: str) -> list[Phone]:
+        """Phones of a known text.
+
+        Args:
+            samples: [n] float32 mono, 16 kHz.
+            transcript: what is said, English; punctuation is ignored.
+
+        Raises:
+            ReliTalkError: no word of the transcript is in the dictionary, or it does not fit the sound.
+        """
+        words = ["".join(c for c in w.lower() if c.isalpha() or c == "'") for w in transcript.split()]
+        known = [w for w in words if w and self._decoder.lookup_word(w)]
+        if not known:
+            raise ReliTalkError(
+                "transcript_unknown",
+                "No word of the transcript is in the English dictionary.",
+                "Leave the transcript away; the phones are then taken from the sound.",
+            )
+        sound = _as_pcm(samples)
+        self._decoder.set_align_text(" ".join(known))
+        try:
+            self._decode(sound)
+            result = self._aligned(sound, [])
+        finally:
+            self._decoder.activate_search("_default")
+        if not result:
+            raise ReliTalkError(
+                "transcript_does_not_fit",
+                "The transcript cannot be laid over the sound.",
+                "Check that it is the text of this recording, whole and in order.",
+            )
+        return result
+
+    def _decode(self, sound: bytes) -> None:
+        self._decoder.start_utt()
+        self._decoder.process_raw(sound, full_utt=True)
+        self._decoder.end_utt()
+
+    def _aligned(self, sound: bytes, heard: list[tuple[str, int, int, float]]) -> list[Phone]:
+        """Phones of the last decoded words; without ``heard`` every word is believed."""
+        try:
+            self._decoder.set_alignment()
+            self._decode(sound)
+            alignment = self._decoder.get_alignment()
+        except RuntimeError:  # the recogniser found no path through the sound
+            return []
+        phones = []
+        for word in alignment or ():
+            middle = word.start + word.duration // 2
+            belief = next((p for _, start, end, p in heard if start <= middle <= end), 0.0 if heard else 1.0)
+            for phone in word:
+                name = "SIL" if phone.name.startswith("+") else phone.name
+                phones.append(Phone(name, phone.start, phone.start + phone.duration, belief))
+        return phones
+
+
+def _as_pcm(samples: np.ndarray) -> bytes:
+    """16-bit sound at an even level."""
+    peak = float(np.abs(samples).max(initial=0.0))
+    scaled = samples * (0.9 / peak) if peak > 0 else samples
+    return (scaled * 32767).astype("<i2").tobytes()
