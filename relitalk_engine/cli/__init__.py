@@ -1,0 +1,5 @@
+"""The command line, a contract that scripts rely on."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,81 @@
+"""The registry of weights that a user may add; none of them ships, each has a built-in part that works without it.
+
+Files lie in `RELITALK_WEIGHTS`, or `~/.relitalk/weights`. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file that a user may add."""
+
+    name: str
+    file: str
+    """Its name in the weights folder."""
+    licence: str
+    where: str
+    """Where to get it."""
+    replaces: str
+    """The built-in part that does its work until then."""
+    least_bytes: int
+    """A smaller file is not whole."""
+    magic: tuple[bytes, ...] = ()
+    """What the file may begin with; empty: not looked at."""
+    read_by: str = ""
+    """The part of this version that reads it; empty: none does yet."""
+
+    def path(self) -> Path:
+        """Where it is looked for."""
+        return folder() / self.file
+
+    def problem(self) -> str:
+        """What is wrong with the file that lies there; empty: nothing, or there is none."""
+        path = self.path()
+        if not path.is_file():
+            return ""
+        size = path.stat().st_size
+        if size < self.least_bytes:
+            return f"it holds {size} bytes, and {self.least_bytes} or more are expected"
+        if self.magic:
+            with open(path, "rb") as file:
+                start = file.read(max(map(len, self.magic)))
+            if not start.startswith(self.magic):
+                return "it is not the kind of file that is expected"
+        return ""
+
+
+_TORCH = (b"PK", b"\x80\x02")
+
+REGISTRY = (
+    Weights(
+        "FaceNet (InceptionResnetV1, VGGFace2)", "facenet_vggface2.pt", "MIT code; weights trained on VGGFace2 (CC BY-SA 4.0 list)",
+        "https://github.com/timesler/facenet-pytorch/releases", "identity features of the dlib face-recognition network", 100_000_000, _TORCH,
+    ),
+    Weights(
+        "VGG-Face (VGG-16)", "vgg_face.pth", "CC BY-NC 4.0", "https://www.robots.ox.ac.uk/~vgg/software/vgg_face/",
+        "perceptual features of the dlib face-recognition network", 500_000_000, _TORCH,
+    ),
+    Weights(
+        "Wav2Lip (expert discriminator)", "lipsync_expert.pth", "research use only", "https://github.com/Rudrabha/Wav2Lip",
+        "no built-in part: a further measure of lip-sync", 100_000_000, _TORCH,
+    ),
+    Weights(
+        "HuBERT or wav2vec 2.0 (base)", "hubert_base.safetensors", "Apache-2.0", "https://huggingface.co/facebook/hubert-base-ls960",
+        "phone features of pocketsphinx and log-mel energies", 300_000_000,
+    ),
+    Weights(
+        "FLAME 2020 / 2023 Open", "flame.pkl", "FLAME licence; 2023 Open: CC BY 4.0", "https://flame.is.tue.mpg.de",
+        "the Anny head", 20_000_000,
+    ),
+)
+
+
+def folder() -> Path:
+    """Where a user's own weights lie."""
+    named = os.environ.get("RELITALK_WEIGHTS")
+    return Path(named) if named else Path.home() / ".relitalk" / "weights"
