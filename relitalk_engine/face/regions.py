@@ -57,4 +57,4 @@ def region_maps(hits: Hits, head: AnnyHead, alpha: np.ndarray, rgb: np.ndarray) 
     rest = np.clip(alpha - np.maximum.reduce([skin, special]), 0, 1)
     maps["cloth"] = rest * below
     maps["hair"] = rest * (1 - below)
-    return {name: (maps[name] * np.minimum(alpha, 1)).astype(np.float32) for name in REGIONS}
+    return {name: np.clip(maps[name] * alpha, 0, 1).astype(np.float32) for name in REGIONS}

@@ -1,0 +1,114 @@
+"""A clip made ready: found, followed, cropped, stored lossless, its head fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from ..config import FitConfig
+from ..errors import ReliTalkError
+from ..events import Reporter
+from ..face.crop import SMALLEST_FACE, find_crop
+from ..face.fitting import HeadFit, fit
+from ..face.head_model import AnnyHead
+from ..face.landmarks import Track, track
+from ..media.video import ClipInfo, LosslessWriter, probe, read_frames
+
+SHORTEST = 1.0
+"""Seconds of film from which something can be learnt."""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A cropped clip and where its face is.
+
+    Attributes:
+        clip: what the file is.
+        fps: its constant rate.
+        crop: x, y, width, height in the clip's pixels.
+        track: landmarks in pixels of the crop.
+        start: seconds into the file.
+    """
+
+    clip: ClipInfo
+    fps: Fraction
+    crop: tuple[int, int, int, int]
+    track: Track
+    start: float
+
+    def __len__(self) -> int:
+        return len(self.track.points)
+
+
+def count_frames(clip: ClipInfo, start: float, duration: float | None) -> int:
+    """Frames that `read_frames` gives for a part of the clip.
+
+    Raises:
+        ReliTalkError: the part lies outside the clip or is too short.
+    """
+    left = clip.duration - start
+    if left <= 0:
+        raise ReliTalkError(
+            "start_too_late",
+            f"{clip.path} is {clip.duration:.1f} s long; there is nothing at {start:g} s.",
+            "Choose an earlier --start.",
+        )
+    seconds = left if duration is None else min(duration, left)
+    if seconds < SHORTEST:
+        raise ReliTalkError(
+            "clip_too_short",
+            f"Only {seconds:.2f} s of {clip.path} are left to use; {SHORTEST:g} s is the least.",
+            "Use a longer clip; 8 s or more of one person talking is good.",
+        )
+    return max(1, min(round(seconds * float(clip.fps)), clip.frames))
+
+
+def ingest(video: Path, start: float, duration: float | None, frames_path: Path, reporter: Reporter) -> Footage:
+    """Follow the face, choose the crop and store its frames.
+
+    Args:
+        video: the clip.
+        start: seconds into it.
+        duration: seconds, None to its end.
+        frames_path: the lossless film to write.
+        reporter: hears the progress and may cancel.
+
+    Raises:
+        ReliTalkError: not a video, too short, no face, a face lost or too small.
+    """
+    clip = probe(video)
+    total = count_frames(clip, start, duration)
+    if clip.matrix_guessed:
+        reporter.warning(f"{video.name} does not say how its colours are coded; {clip.matrix} is assumed from its size.")
+    followed = track(islice(read_frames(video, start, duration), total), total, reporter)
+    if followed.faces_seen > 1:
+        reporter.warning(f"{followed.faces_seen} faces are seen in {video.name}; the largest is followed.")
+    bridged = int((~followed.valid).sum())
+    if bridged:
+        reporter.warning(f"The face was lost in {bridged} of {len(followed.valid)} frames; they are bridged.")
+    eyes = float(np.median(followed.inter_ocular()))
+    if eyes < SMALLEST_FACE / 2:
+        raise ReliTalkError(
+            "face_too_small",
+            f"The face in {video.name} is only about {2 * eyes:.0f} pixels wide; {SMALLEST_FACE} is the least.",
+            "Film from nearer, or use a clip of higher resolution.",
+        )
+    crop = find_crop(followed, clip.width, clip.height)
+    x, y, width, height = crop
+    points = followed.points - np.array([x, y], np.float32)
+    with LosslessWriter(frames_path, clip.fps) as writer:
+        for index, frame in enumerate(islice(read_frames(video, start, duration), total)):
+            reporter.progress("store", index, total)
+            writer.write(np.ascontiguousarray(frame[y : y + height, x : x + width]))
+    reporter.progress("store", total, total)
+    return Footage(clip, clip.fps, crop, replace(followed, points=points), start)
+
+
+def fit_footage(footage: Footage, head: AnnyHead, config: FitConfig, device: str, reporter: Reporter) -> HeadFit:
+    """Fit the head to the whole clip."""
+    size = footage.crop[3], footage.crop[2]
+    return fit(footage.track, head, size, config, reporter, fps=float(footage.fps), device=device)
