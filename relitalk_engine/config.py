@@ -140,7 +140,10 @@ class Preset:
 
 
 PARTS: dict[str, type] = {
-    "fit": FitConfig, "reflectance": ReflectanceConfig, "synthesis": SynthesisConfig, "speech": SpeechConfig,
+    "fit": FitConfig,
+    "reflectance": ReflectanceConfig,
+    "synthesis": SynthesisConfig,
+    "speech": SpeechConfig,
 }
 
 
@@ -181,16 +184,21 @@ def load_preset(name_or_path: str | Path) -> Preset:
         path = presets_folder() / "quality" / f"{name_or_path}.toml"
         if not path.is_file():
             raise ReliTalkError(
-                "no_preset", f'There is no preset "{name_or_path}".',
+                "no_preset",
+                f'There is no preset "{name_or_path}".',
                 f"Presets are {', '.join(preset_names())}, or a .toml file of your own.",
             )
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
     except OSError as error:
-        raise ReliTalkError("no_preset", f"The preset {path} cannot be read ({error.strerror}).", "Check the path.") from error
+        raise ReliTalkError(
+            "no_preset", f"The preset {path} cannot be read ({error.strerror}).", "Check the path."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ReliTalkError("bad_preset", f"The preset {path} is not valid TOML: {error}.", "Mend that line.") from error
+        raise ReliTalkError(
+            "bad_preset", f"The preset {path} is not valid TOML: {error}.", "Mend that line."
+        ) from error
     return _preset(table, path)
 
 
@@ -218,7 +226,8 @@ def _checked(kind: type, values: dict[str, Any], where: str) -> dict[str, Any]:
             value = float(value)
         if type(value) is not wanted:
             raise ReliTalkError(
-                "bad_preset", f'In {where} the field "{key}" is {value!r}, and must be of the kind {wanted.__name__}.',
+                "bad_preset",
+                f'In {where} the field "{key}" is {value!r}, and must be of the kind {wanted.__name__}.',
                 f"The default is {defaults[key]!r}.",
             )
         if wanted in (int, float) and value < 0:

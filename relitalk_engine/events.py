@@ -1,7 +1,7 @@
 """What a job says while it runs: JSON lines for a program, a bar for a person. Standard library only, no bpy.
 
-A job outlives the program that began it: with `job`, the same lines go to `DIR/events.jsonl`, `DIR/process.json` says which
-process does it, and the job stops when `DIR/cancel` appears.
+A job outlives the program that began it: with `job`, the same lines go to `DIR/events.jsonl`, `DIR/process.json` says
+which process does it, and the job stops when `DIR/cancel` appears.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -26,63 +27,61 @@ BAR_WIDTH = 24
 Item = TypeVar("Item")
 
 
-def process_start_time(pid: int) -> float | None:
-    """When a process began, as an opaque number that differs for a later process with the same id.
+def process_started(pid: int) -> str | None:
+    """When a process began, as the system tells it; a later process with the same id has another.
 
     Args:
         pid: process id.
 
     Returns:
-        Clock ticks since boot on Linux; None where the system does not say (then only the id counts).
+        An opaque text; None: no such process, or it is over and only waits to be collected.
     """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return float(fields[19])
-    except (OSError, IndexError, ValueError):
+    if pid <= 0:
         return None
+    if sys.platform.startswith("linux"):
+        return _started_on_linux(pid)
+    if os.name == "nt":
+        return _started_on_windows(pid)
+    asked = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or None
 
 
-def process_alive(pid: int, start_time: float | None = None) -> bool:
+def process_alive(pid: int, started: str | None = None) -> bool:
     """Whether a process still runs, and is the one that was meant.
 
     Args:
         pid: process id.
-        start_time: what `process_start_time` said of it then; None: any process of that id counts.
+        started: what `process_started` said of it then; None: any process of that id counts.
     """
-    if pid <= 0:
-        return False
-    if os.name == "nt":
-        return _alive_on_windows(pid)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it runs, and is another user's
-    now = process_start_time(pid)
-    if _is_zombie(pid):
-        return False
-    return start_time is None or now is None or now == start_time
+    now = process_started(pid)
+    return now is not None and started in (None, now)
 
 
-def _is_zombie(pid: int) -> bool:
+def _started_on_linux(pid: int) -> str | None:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
-        return False
+        return None
+    return None if fields[0] in "ZX" else fields[19]
 
 
-def _alive_on_windows(pid: int) -> bool:
+def _started_on_windows(pid: int) -> str | None:
     import ctypes
 
     kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
-    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not handle:
-        return False
-    code = ctypes.c_ulong()
-    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-    kernel.CloseHandle(handle)
-    return code.value == 259  # STILL_ACTIVE
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(kernel.OpenProcess(0x1000, False, pid))  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle.value:
+        return None
+    try:
+        code, times = ctypes.c_ulong(), [ctypes.c_ulonglong() for _ in range(4)]
+        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        if code.value != 259:  # STILL_ACTIVE
+            return None
+        kernel.GetProcessTimes(handle, *map(ctypes.byref, times))
+        return str(times[0].value)
+    finally:
+        kernel.CloseHandle(handle)
 
 
 @dataclass
@@ -219,7 +218,7 @@ class Reporter:
     def _begin_job(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            process = {"pid": os.getpid(), "start_time": process_start_time(os.getpid()), "began": time.time()}
+            process = {"pid": os.getpid(), "started": process_started(os.getpid()), "began": time.time()}
             beside = folder / (PROCESS_FILE + ".new")
             beside.write_text(json.dumps(process), encoding="utf-8")
             os.replace(beside, folder / PROCESS_FILE)
@@ -227,7 +226,8 @@ class Reporter:
         except OSError as error:
             self.job = None
             raise ReliTalkError(
-                "job_unwritable", f"The job folder {folder} cannot be written ({error.strerror or error}).",
+                "job_unwritable",
+                f"The job folder {folder} cannot be written ({error.strerror or error}).",
                 "Give --job a folder that you may write to.",
             ) from error
 

@@ -1,4 +1,4 @@
-"""Result folders: built beside their place and moved in whole, read with their schema checked. Standard library only."""
+"""Result folders: built beside their place, moved in whole, read with their schema checked. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ReliTalkError
-from .events import process_alive, process_start_time
+from .events import process_alive, process_started
 
 BUILDER_FILE = "building.json"
 
@@ -32,19 +32,23 @@ def check_place(folder: Path, force: bool, what: str) -> None:
     if folder.exists() or folder.is_symlink():
         if not force:
             raise ReliTalkError(
-                "exists", f"There is something at {folder} already.",
+                "exists",
+                f"There is something at {folder} already.",
                 f"Name another place for the {what} with -o, or add --force to replace it.",
             )
         if what in ("subject", "take") and not _replaceable(folder, f"{what}.json"):
             raise ReliTalkError(
-                "not_ours", f"{folder} is not a {what}, so --force does not replace it.", "Name another place with -o.",
+                "not_ours",
+                f"{folder} is not a {what}, so --force does not replace it.",
+                "Name another place with -o.",
             )
     parent = folder.parent
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir() or not _writable(parent):
         raise ReliTalkError(
-            "unwritable", f"The {what} cannot be written: {parent} is not a folder that you may write to.",
+            "unwritable",
+            f"The {what} cannot be written: {parent} is not a folder that you may write to.",
             "Name another place with -o.",
         )
 
@@ -82,21 +86,24 @@ def begin(folder: Path, what: str, keep: bool = False) -> Path:
     owner = building / BUILDER_FILE
     try:
         theirs = json.loads(owner.read_text(encoding="utf-8"))
-        pid, began = int(theirs["pid"]), theirs.get("start_time")
+        pid, began = int(theirs["pid"]), theirs.get("started")
     except (OSError, ValueError, KeyError, TypeError):
         pid, began = 0, None
     if pid and pid != os.getpid() and process_alive(pid, began):
         raise ReliTalkError(
-            "busy", f"Process {pid} is making this {what} now, in {building}.", "Wait for it, or cancel it first.",
+            "busy",
+            f"Process {pid} is making this {what} now, in {building}.",
+            "Wait for it, or cancel it first.",
         )
     try:
         if building.exists() and not keep:
             shutil.rmtree(building)
         building.mkdir(parents=True, exist_ok=True)
-        write_json(owner, {"pid": os.getpid(), "start_time": process_start_time(os.getpid())})
+        write_json(owner, {"pid": os.getpid(), "started": process_started(os.getpid())})
     except OSError as error:
         raise ReliTalkError(
-            "unwritable", f"The {what} cannot be written at {building} ({error.strerror or error}).",
+            "unwritable",
+            f"The {what} cannot be written at {building} ({error.strerror or error}).",
             "Name another place with -o.",
         ) from error
     return building
@@ -136,11 +143,15 @@ def read_json(path: Path, schema: int, what: str) -> Fields:
         table = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ReliTalkError(
-            f"not_a_{what}", f"{path.parent} is not a {what}: it holds no {path.name}.", f"Name the folder of a {what}.",
+            f"not_a_{what}",
+            f"{path.parent} is not a {what}: it holds no {path.name}.",
+            f"Name the folder of a {what}.",
         ) from None
     except NotADirectoryError:
         raise ReliTalkError(
-            f"not_a_{what}", f"{path.parent} is a file; a {what} is a folder.", f"Name the folder of a {what}.",
+            f"not_a_{what}",
+            f"{path.parent} is a file; a {what} is a folder.",
+            f"Name the folder of a {what}.",
         ) from None
     except (OSError, ValueError) as error:
         raise ReliTalkError(f"bad_{what}", f"{path} cannot be read: {error}.", f"Make the {what} again.") from error
@@ -149,7 +160,8 @@ def read_json(path: Path, schema: int, what: str) -> Fields:
         raise ReliTalkError(f"bad_{what}", f"{path} carries no schema number.", f"Make the {what} again.")
     if number > schema:
         raise ReliTalkError(
-            "newer_schema", f"{path} was written by a newer ReliTalk (schema {number}; this one reads {schema}).",
+            "newer_schema",
+            f"{path} was written by a newer ReliTalk (schema {number}; this one reads {schema}).",
             "Update ReliTalk.",
         )
     return Fields(table, path, what)

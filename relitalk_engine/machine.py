@@ -108,7 +108,8 @@ def python_words() -> str:
     memory = memory_gb()
     have = f", {memory:.0f} GB memory" if memory else ""
     free = shutil.disk_usage(Path.cwd()).free / 1e9
-    return f"Python {version} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores{have}, {free:.0f} GB free here"
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{have}, {free:.0f} GB free here"
+    return f"Python {version} on {system}"
 
 
 def device_words() -> str:

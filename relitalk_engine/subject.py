@@ -1,29 +1,23 @@
-"""The subject: one person learnt from one clip, a folder NAME.relitalk. Numpy and the standard library at module level."""
+"""The subject: one person learnt from one clip, a folder NAME.relitalk. Numpy alone at import."""
 
 from __future__ import annotations
 
-import json
-import math
-import struct
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from . import folders
 from .errors import ReliTalkError
+from .tensors import read_tensors, tensor_shapes
 from .version import __version__
+
+__all__ = ["SCHEMA", "SUFFIX", "Consent", "Source", "Subject", "SubjectInfo", "read_tensors", "tensor_shapes"]
 
 SCHEMA = 1
 SUFFIX = ".relitalk"
 HINT = "Train the subject again."
-_DTYPES = {
-    "F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "I16": np.int16,
-    "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_,
-}
 
 
 @dataclass(frozen=True)
@@ -75,13 +69,23 @@ class SubjectInfo:
     def to_json(self) -> dict[str, Any]:
         """The table of subject.json."""
         return {
-            "schema": SCHEMA, "engine": self.engine, "name": self.name,
+            "schema": SCHEMA,
+            "engine": self.engine,
+            "name": self.name,
             "source": {"file": self.source.file, "sha256": self.source.sha256},
-            "fps": [self.fps.numerator, self.fps.denominator], "frames": self.frames, "size": list(self.size),
-            "source_size": list(self.source_size), "crop": list(self.crop), "start": self.start,
-            "head_model": self.head_model, "preset": self.preset, "seed": self.seed, "device": self.device,
+            "fps": [self.fps.numerator, self.fps.denominator],
+            "frames": self.frames,
+            "size": list(self.size),
+            "source_size": list(self.source_size),
+            "crop": list(self.crop),
+            "start": self.start,
+            "head_model": self.head_model,
+            "preset": self.preset,
+            "seed": self.seed,
+            "device": self.device,
             "consent": {"given": self.consent.given, "recorded": self.consent.recorded},
-            "metrics": self.metrics, "stages_done": self.stages_done,
+            "metrics": self.metrics,
+            "stages_done": self.stages_done,
         }
 
     @classmethod
@@ -96,12 +100,22 @@ class SubjectInfo:
         source_width, source_height = table.integers("source_size", 2, least=1)
         x, y, w, h = table.integers("crop", 4)
         return cls(
-            name=table.text("name"), source=Source(str(source.get("file", "")), str(source.get("sha256", ""))),
-            fps=table.rate("fps"), frames=table.count("frames", least=1), size=(width, height),
-            source_size=(source_width, source_height), crop=(x, y, w, h), start=table.number("start", 0.0),
-            head_model=table.text("head_model"), preset=table.text("preset"), seed=table.count("seed"),
-            device=table.text("device"), consent=Consent(consent.get("given") is True, str(consent.get("recorded", ""))),
-            metrics=dict(table.part("metrics")), stages_done=table.texts("stages_done"), engine=table.text("engine"),
+            name=table.text("name"),
+            source=Source(str(source.get("file", "")), str(source.get("sha256", ""))),
+            fps=table.rate("fps"),
+            frames=table.count("frames", least=1),
+            size=(width, height),
+            source_size=(source_width, source_height),
+            crop=(x, y, w, h),
+            start=table.number("start", 0.0),
+            head_model=table.text("head_model"),
+            preset=table.text("preset"),
+            seed=table.count("seed"),
+            device=table.text("device"),
+            consent=Consent(consent.get("given") is True, str(consent.get("recorded", ""))),
+            metrics=dict(table.part("metrics")),
+            stages_done=table.texts("stages_done"),
+            engine=table.text("engine"),
         )
 
 
@@ -234,63 +248,15 @@ class Subject:
         for name in ("psi", "rotation", "translation"):
             if name not in shapes or not shapes[name] or shapes[name][0] != self.info.frames:
                 raise ReliTalkError(
-                    "bad_subject", f'{self.head_path}: "{name}" must hold one row for each of {self.info.frames} frames.', HINT,
+                    "bad_subject",
+                    f'{self.head_path}: "{name}" must hold one row for each of {self.info.frames} frames.',
+                    HINT,
                 )
         tensor_shapes(self.weights_path)
         have = sum(1 for path in self.passes_dir.glob("*.png"))
         if have < self.info.frames:
             raise ReliTalkError(
-                "bad_subject", f"{self.passes_dir} holds the passes of {have} frames out of {self.info.frames}.", HINT,
+                "bad_subject",
+                f"{self.passes_dir} holds the passes of {have} frames out of {self.info.frames}.",
+                HINT,
             )
-
-
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else -1
-            size = path.stat().st_size
-            if not 2 <= length <= size - 8:
-                raise ValueError("its header does not fit its length")
-            table = json.loads(file.read(length))
-        table.pop("__metadata__", None)
-        for entry in table.values():
-            begin, end = entry["data_offsets"]
-            item = np.dtype(_DTYPES[entry["dtype"]]).itemsize
-            if not 0 <= begin <= end <= size - 8 - length or math.prod(entry["shape"]) * item != end - begin:
-                raise ValueError("a tensor does not fit its length")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ReliTalkError("bad_tensors", f"{path} is not a whole safetensors file ({error}).", HINT) from error
-    return table, 8 + length
-
-
-def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes in a safetensors file, read from its header alone.
-
-    Raises:
-        ReliTalkError: not a whole safetensors file.
-    """
-    return {name: tuple(entry["shape"]) for name, entry in _header(path)[0].items()}
-
-
-def read_tensors(path: Path, names: list[str] | None = None) -> dict[str, np.ndarray]:
-    """Read arrays of a safetensors file with numpy alone (Blender brings no safetensors).
-
-    Args:
-        path: the file.
-        names: which; None: all.
-
-    Raises:
-        ReliTalkError: not a whole safetensors file, or a name is not in it.
-    """
-    table, data = _header(path)
-    arrays = {}
-    with open(path, "rb") as file:
-        for name in names if names is not None else list(table):
-            if name not in table:
-                raise ReliTalkError("bad_tensors", f'{path} holds no "{name}".', HINT)
-            entry = table[name]
-            begin, end = entry["data_offsets"]
-            file.seek(data + begin)
-            arrays[name] = np.frombuffer(file.read(end - begin), _DTYPES[entry["dtype"]]).reshape(entry["shape"]).copy()
-    return arrays

@@ -1,4 +1,4 @@
-"""The take: frames of a subject under a light, with or without a new voice, a folder. Standard library at module level."""
+"""The take: frames of a subject under a light, with or without a new voice, a folder. Standard library alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from .version import __version__
 
 SCHEMA = 1
 PASSES = (
-    "albedo", "normal", "shading", "specular", "specular_weight", "residual", "transfer_0", "transfer_1", "transfer_2",
+    "albedo",
+    "normal",
+    "shading",
+    "specular",
+    "specular_weight",
+    "residual",
+    "transfer_0",
+    "transfer_1",
+    "transfer_2",
     "alpha",
 )
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -26,8 +34,8 @@ Box = tuple[int, int, int, int]
 class Placement:
     """How large the portrait is and where its eyes are, so that a scene can hold it at true scale."""
 
-    eyes: tuple[float, float]
-    """Between the eyes, u and v in pixels of the take's frames, mean over the take."""
+    eye_centre: tuple[float, float]
+    """Between the eyes, u and v in pixels of the take's frames, median over the take."""
     metres_per_pixel: float
     """At the depth of the eyes."""
 
@@ -71,16 +79,29 @@ class TakeInfo:
 
     def to_json(self) -> dict[str, Any]:
         """The table of take.json."""
-        place = None
-        if self.placement is not None:
-            place = {"eyes": list(self.placement.eyes), "metres_per_pixel": self.placement.metres_per_pixel}
+        place = self.placement
         return {
-            "schema": SCHEMA, "engine": self.engine, "kind": self.kind, "fps": [self.fps.numerator, self.fps.denominator],
-            "size": list(self.size), "crop": list(self.crop), "frames": list(self.frames), "total": self.total,
-            "subject": self.subject, "light": self.light, "audio": self.audio, "base": self.base,
-            "controls": self.controls, "background": self.background, "exr": self.exr, "passes": self.passes,
-            "lights": self.lights, "placement": place,
-            "driven": [list(box) for box in self.driven], "removed": [list(box) for box in self.removed],
+            "schema": SCHEMA,
+            "engine": self.engine,
+            "kind": self.kind,
+            "fps": [self.fps.numerator, self.fps.denominator],
+            "size": list(self.size),
+            "crop": list(self.crop),
+            "frames": list(self.frames),
+            "total": self.total,
+            "subject": self.subject,
+            "light": self.light,
+            "audio": self.audio,
+            "base": self.base,
+            "controls": self.controls,
+            "background": self.background,
+            "exr": self.exr,
+            "passes": self.passes,
+            "lights": self.lights,
+            "eye_centre": None if place is None else list(place.eye_centre),
+            "metres_per_pixel": None if place is None else place.metres_per_pixel,
+            "driven": [list(box) for box in self.driven],
+            "removed": [list(box) for box in self.removed],
         }
 
     @classmethod
@@ -96,15 +117,26 @@ class TakeInfo:
         if last <= first:
             raise table.wrong("frames", "must be a first frame and one after the last")
         return cls(
-            kind=table.text("kind"), fps=table.rate("fps"), size=(width, height), crop=(x, y, w, h),
-            frames=(first, last), total=table.count("total", least=1), subject=table.part("subject"),
-            light=table.part("light"), audio=table.part("audio"), base=table.part("base"),
-            controls=table.part("controls"), background=table.text("background"), exr=table.flag("exr"),
-            passes=table.texts("passes"), lights=table.texts("lights"),
-            driven=table.boxes("driven", last - first), removed=table.boxes("removed", last - first),
-            placement=_placement(table), engine=table.text("engine"),
+            kind=table.text("kind"),
+            fps=table.rate("fps"),
+            size=(width, height),
+            crop=(x, y, w, h),
+            frames=(first, last),
+            total=table.count("total", least=1),
+            subject=table.part("subject"),
+            light=table.part("light"),
+            audio=table.part("audio"),
+            base=table.part("base"),
+            controls=table.part("controls"),
+            background=table.text("background"),
+            exr=table.flag("exr"),
+            passes=table.texts("passes"),
+            lights=table.texts("lights"),
+            driven=table.boxes("driven", last - first),
+            removed=table.boxes("removed", last - first),
+            placement=_placement(table),
+            engine=table.text("engine"),
         )
-
 
     def provenance(self) -> dict[str, str]:
         """What every picture and film of the take carries in its metadata: what it is, who made it, from what."""
@@ -124,17 +156,15 @@ class TakeInfo:
 
 
 def _placement(table: folders.Fields) -> Placement | None:
-    place = table.table.get("placement")
-    if place is None:
+    if table.table.get("eye_centre") is None:
         return None
-    try:
-        u, v = place["eyes"]
-        placement = Placement((float(u), float(v)), float(place["metres_per_pixel"]))
-    except (KeyError, TypeError, ValueError):
-        raise table.wrong("placement", "must hold eyes and metres_per_pixel") from None
-    if not 0 < placement.metres_per_pixel < 1:
-        raise table.wrong("placement", "must hold a size in metres that a head can have")
-    return placement
+    centre = table.table["eye_centre"]
+    if not isinstance(centre, list) or len(centre) != 2 or not all(isinstance(part, (int, float)) for part in centre):
+        raise table.wrong("eye_centre", "must be two numbers")
+    scale = table.number("metres_per_pixel")
+    if not 0 < scale < 1:
+        raise table.wrong("metres_per_pixel", "must be a size that a head can have")
+    return Placement((float(centre[0]), float(centre[1])), scale)
 
 
 class Take:
@@ -187,7 +217,7 @@ class Take:
 
     def beauty_path(self, frame: int, light: str = "") -> Path:
         """The finished picture of one frame, PNG or, with exr, EXR; of an olat take, under one of its lights."""
-        folder = self.path / "beauty" / light if light else self.path / "beauty"
+        folder = self.beauty_dir / light if light else self.beauty_dir
         return folder / f"{frame:05d}.{'exr' if self.info.exr else 'png'}"
 
     def pass_path(self, name: str, frame: int) -> Path:
@@ -195,9 +225,19 @@ class Take:
         return self.path / name / f"{frame:05d}.exr"
 
     @property
+    def beauty_dir(self) -> Path:
+        """Where the finished pictures lie."""
+        return self.path / "beauty"
+
+    @property
     def audio_path(self) -> Path:
         """The take's sound; absent where there is none."""
         return self.path / "audio.wav"
+
+    @property
+    def sound(self) -> Path | None:
+        """The take's sound, or None where there is none."""
+        return self.audio_path if self.audio_path.is_file() else None
 
     @property
     def preview_path(self) -> Path:

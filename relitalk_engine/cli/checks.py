@@ -13,6 +13,7 @@ from .. import folders
 from ..config import load_preset
 from ..errors import ReliTalkError
 from ..machine import choose_device
+from ..media.files import existing
 from ..pipeline.options import (
     Background,
     LightOptions,
@@ -25,28 +26,6 @@ from ..pipeline.options import (
 from ..subject import SUFFIX, Subject
 
 LIGHT_FILES = (".hdr", ".exr", ".json")
-SHORTEST_SOUND = 0.25
-"""Seconds; less holds no word."""
-SILENCE = 1e-3
-"""Peak, of 1; below it nothing is said."""
-WINDOW = 30.0
-"""Seconds of sound looked at together."""
-
-
-def existing_file(path: str, what: str) -> Path:
-    """A file that is there.
-
-    Raises:
-        ReliTalkError: nothing there, a folder, or empty.
-    """
-    found = Path(path)
-    if not found.exists():
-        raise ReliTalkError("no_file", f"There is no {what} at {path}.", "Check the path.")
-    if found.is_dir():
-        raise ReliTalkError("not_a_file", f"{path} is a folder, not a {what}.", "Name the file itself.")
-    if found.stat().st_size == 0:
-        raise ReliTalkError("empty_file", f"The {what} {path} is empty.", "Name another file.")
-    return found
 
 
 def in_range(value: float, name: str, least: float, most: float = math.inf) -> float:
@@ -74,7 +53,9 @@ def frame_range(text: str | None) -> tuple[int | None, int | None] | None:
         raise ReliTalkError("bad_frames", f'--frames is "{text}".', "Give A:B, such as 0:50 for frames 0 to 49.")
     first, last = (int(end) if end else None for end in match.groups())
     if last is not None and last <= (first or 0):
-        raise ReliTalkError("bad_frames", f"--frames {text} holds no frame.", "B must be larger than A; frame B is not included.")
+        raise ReliTalkError(
+            "bad_frames", f"--frames {text} holds no frame.", "B must be larger than A; frame B is not included."
+        )
     return first, last
 
 
@@ -89,10 +70,12 @@ def background(text: str) -> Background:
     if text.startswith("#"):
         match = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", text)
         if match is None:
-            raise ReliTalkError("bad_colour", f'The background "{text}" is not a colour.', "Give #rrggbb, such as #204060.")
+            raise ReliTalkError(
+                "bad_colour", f'The background "{text}" is not a colour.', "Give #rrggbb, such as #204060."
+            )
         red, green, blue = (int(part, 16) for part in match.groups())
         return Background("colour", (red, green, blue))
-    return Background("image", image=existing_file(text, "background image"))
+    return Background("image", image=existing(text, "background image"))
 
 
 def light(arguments: argparse.Namespace, may_be_source: bool = True) -> LightOptions:
@@ -108,20 +91,24 @@ def light(arguments: argparse.Namespace, may_be_source: bool = True) -> LightOpt
         _direction(spec)
     elif spec in ("source", "olat"):
         if not may_be_source:
-            raise ReliTalkError("bad_light", f'"{spec}" is not one light on its own.', "Give a .hdr, .exr or .json, or dir:AZ,EL.")
+            raise ReliTalkError(
+                "bad_light", f'"{spec}" is not one light on its own.', "Give a .hdr, .exr or .json, or dir:AZ,EL."
+            )
     else:
         path = Path(spec)
         if path.suffix.lower() not in LIGHT_FILES:
             if path.exists():
                 raise ReliTalkError(
-                    "bad_light", f"{spec} is not a light: only .hdr, .exr and .json are read.",
+                    "bad_light",
+                    f"{spec} is not a light: only .hdr, .exr and .json are read.",
                     "A photograph has too little range to light with; use an HDRI.",
                 )
             raise ReliTalkError(
-                "bad_light", f'There is no light "{spec}".',
+                "bad_light",
+                f'There is no light "{spec}".',
                 "Give source, a .hdr, .exr or .json file, dir:AZIMUTH,ELEVATION[,INTENSITY], or olat.",
             )
-        existing_file(spec, "light")
+        existing(spec, "light")
     return LightOptions(spec, arguments.light_rotation, arguments.light_strength)
 
 
@@ -131,7 +118,11 @@ def _direction(spec: str) -> None:
     except ValueError:
         numbers = []
     if len(numbers) not in (2, 3) or not all(math.isfinite(number) for number in numbers):
-        raise ReliTalkError("bad_light", f'The light "{spec}" is not a direction.', "Give dir:AZIMUTH,ELEVATION[,INTENSITY], in degrees.")
+        raise ReliTalkError(
+            "bad_light",
+            f'The light "{spec}" is not a direction.',
+            "Give dir:AZIMUTH,ELEVATION[,INTENSITY], in degrees.",
+        )
     if len(numbers) == 3 and numbers[2] < 0:
         raise ReliTalkError("bad_light", f'The light "{spec}" has a negative intensity.', "Give 0 or more.")
 
@@ -145,7 +136,9 @@ def subject(path: str) -> Subject:
     folder = Path(path)
     if not folder.exists():
         if folders.building_place(folder).exists():
-            raise ReliTalkError("unfinished", f"The training of {path} is not finished.", "Finish it with relitalk train ... --resume.")
+            raise ReliTalkError(
+                "unfinished", f"The training of {path} is not finished.", "Finish it with relitalk train ... --resume."
+            )
         named = folder.with_name(folder.name + SUFFIX)
         if named.is_dir():
             raise ReliTalkError("no_subject", f"There is no subject at {path}.", f"Did you mean {named}?")
@@ -160,18 +153,13 @@ def voice_sound(path: str) -> Path:
     """
     from ..media import audio
 
-    file = existing_file(path, "audio file")
-    seconds = audio.audio_seconds(file)
-    if seconds < SHORTEST_SOUND:
-        raise ReliTalkError(
-            "audio_too_short", f"The audio {path} is {seconds:.2f} s long.", f"Give {SHORTEST_SOUND} s or more of speech.")
-    start = 0.0
-    while start < seconds:
-        samples = audio.read_audio(file, start=start, duration=WINDOW)
-        if samples.size and float(np.abs(samples).max()) > SILENCE:
-            return file
-        start += WINDOW
-    raise ReliTalkError("audio_silent", f"The audio {path} is silent.", "Give a recording with a voice in it.")
+    heard, peak = 0, 0.0
+    for block in audio.read_blocks(path):
+        heard, peak = heard + len(block), max(peak, float(np.abs(block).max()))
+        if heard > audio.SHORTEST * audio.SPEECH_RATE and peak > audio.QUIETEST:
+            return Path(path)
+    audio.check_voice(np.full(heard, peak, np.float32), audio.SPEECH_RATE, path)
+    return Path(path)
 
 
 def out(arguments: argparse.Namespace) -> OutOptions:
@@ -183,8 +171,13 @@ def out(arguments: argparse.Namespace) -> OutOptions:
     if arguments.freeze is not None and arguments.freeze < 0:
         raise ReliTalkError("bad_call", f"--freeze is {arguments.freeze}.", "Give a frame number, 0 or more.")
     options = OutOptions(
-        background=background(arguments.background), frames=frame_range(arguments.frames), freeze=arguments.freeze,
-        full_frame=arguments.full_frame, exr=arguments.exr, passes=arguments.passes, force=arguments.force,
+        background=background(arguments.background),
+        frames=frame_range(arguments.frames),
+        freeze=arguments.freeze,
+        full_frame=arguments.full_frame,
+        exr=arguments.exr,
+        passes=arguments.passes,
+        force=arguments.force,
     )
     folders.check_place(Path(arguments.output), arguments.force, "take")
     return options
@@ -196,7 +189,7 @@ def train_options(arguments: argparse.Namespace) -> TrainOptions:
     Raises:
         ReliTalkError: an option does not fit.
     """
-    video = existing_file(arguments.video, "video")
+    video = existing(arguments.video, "video")
     output = Path(arguments.output)
     if output.suffix != SUFFIX:
         raise ReliTalkError("bad_call", f"The subject's name is {arguments.output}.", f"It must end in {SUFFIX}.")
@@ -208,8 +201,16 @@ def train_options(arguments: argparse.Namespace) -> TrainOptions:
     if not (arguments.resume and Path(output, "subject.json").is_file()):
         folders.check_place(output, arguments.force, "subject")
     return TrainOptions(
-        video, output, preset, choose_device(arguments.device), arguments.seed, arguments.resume, arguments.force,
-        arguments.start, arguments.duration, arguments.consent == "yes",
+        video,
+        output,
+        preset,
+        choose_device(arguments.device),
+        arguments.seed,
+        arguments.resume,
+        arguments.force,
+        arguments.start,
+        arguments.duration,
+        arguments.consent == "yes",
     )
 
 
@@ -221,17 +222,28 @@ def render_options(arguments: argparse.Namespace) -> RenderOptions:
     """
     folder = subject(arguments.subject).path
     in_range(arguments.start, "--start", 0.0)
-    transcript = existing_file(arguments.transcript, "transcript") if arguments.transcript else None
+    transcript = existing(arguments.transcript, "transcript") if arguments.transcript else None
     voice = VoiceOptions(
-        transcript=transcript, mouth=in_range(arguments.mouth, "--mouth", 0.0, 4.0),
-        smooth=in_range(arguments.smooth, "--smooth", 0.0, 20.0), offset_ms=in_range(arguments.offset, "--offset", -5000, 5000),
+        transcript=transcript,
+        mouth=in_range(arguments.mouth, "--mouth", 0.0, 4.0),
+        smooth=in_range(arguments.smooth, "--smooth", 0.0, 20.0),
+        offset_ms=in_range(arguments.offset, "--offset", -5000, 5000),
         motion_only=arguments.motion_only,
     )
     shine, files = light(arguments), out(arguments)
-    video = existing_file(arguments.video, "video") if arguments.video else None
+    video = existing(arguments.video, "video") if arguments.video else None
     sound = voice_sound(arguments.audio)
     return RenderOptions(
-        folder, sound, Path(arguments.output), shine, voice, files, video, arguments.start, choose_device(arguments.device))
+        folder,
+        sound,
+        Path(arguments.output),
+        shine,
+        voice,
+        files,
+        video,
+        arguments.start,
+        choose_device(arguments.device),
+    )
 
 
 def relight_options(arguments: argparse.Namespace) -> RelightOptions:
@@ -243,5 +255,7 @@ def relight_options(arguments: argparse.Namespace) -> RelightOptions:
     folder = subject(arguments.subject).path
     in_range(arguments.start, "--start", 0.0)
     shine, files = light(arguments), out(arguments)
-    video = existing_file(arguments.video, "video") if arguments.video else None
-    return RelightOptions(folder, Path(arguments.output), shine, files, video, arguments.start, choose_device(arguments.device))
+    video = existing(arguments.video, "video") if arguments.video else None
+    return RelightOptions(
+        folder, Path(arguments.output), shine, files, video, arguments.start, choose_device(arguments.device)
+    )

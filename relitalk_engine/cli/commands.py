@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace, reporter: Reporter, stop: Stop) -> Result
     result = COMMANDS[arguments.command](arguments, reporter, stop)
     if not reporter.events:
         reporter.close()
-        for line in result.pop("lines", [f"{name}: {value}" for name, value in result.items() if isinstance(value, str)]):
+        for line in result.pop(
+            "lines", [f"{name}: {value}" for name, value in result.items() if isinstance(value, str)]
+        ):
             print(line)
     return result
 
@@ -114,7 +116,9 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter, _: Stop) -> Resu
     found = checks.subject(arguments.subject)
     against = Path(arguments.against)
     if not against.is_dir():
-        raise ReliTalkError("no_folder", f"There is no folder at {against}.", "Name a folder with test clip and relit frames.")
+        raise ReliTalkError(
+            "no_folder", f"There is no folder at {against}.", "Name a folder with test clip and relit frames."
+        )
     if arguments.json:
         folders.check_place(Path(arguments.json), True, "figures")
     from ..evaluate import tables
@@ -142,7 +146,11 @@ def doctor(_: argparse.Namespace, reporter: Reporter, __: Stop) -> Result:
         for line in found.lines if not reporter.events else []:
             print(line)
         raise ReliTalkError(
-            "missing_part", f"This machine lacks something: {'; '.join(found.problems)}.", "Install the engine again.", MACHINE)
+            "missing_part",
+            f"This machine lacks something: {'; '.join(found.problems)}.",
+            "Install the engine again.",
+            MACHINE,
+        )
     return {"ok": True, "words": found.lines, "lines": found.lines}
 
 
@@ -154,11 +162,19 @@ def demo(arguments: argparse.Namespace, reporter: Reporter, stop: Stop) -> Resul
 
     folder = Path(arguments.output)
     if folder.exists() and not arguments.force and any(folder.iterdir() if folder.is_dir() else [folder]):
-        raise ReliTalkError("exists", f"There is something at {folder} already.", "Name another place with -o, or add --force.")
+        raise ReliTalkError(
+            "exists", f"There is something at {folder} already.", "Name another place with -o, or add --force."
+        )
     return show.run(folder, load_preset(arguments.preset), choose_device(arguments.device), stop, reporter=reporter)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Reporter, Stop], Result]] = {
-    "train": train, "render": render, "relight": relight, "light": light, "evaluate": evaluate, "inspect": inspect,
-    "doctor": doctor, "demo": demo,
+    "train": train,
+    "render": render,
+    "relight": relight,
+    "light": light,
+    "evaluate": evaluate,
+    "inspect": inspect,
+    "doctor": doctor,
+    "demo": demo,
 }

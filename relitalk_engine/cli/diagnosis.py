@@ -23,7 +23,9 @@ class Diagnosis:
 
 def look() -> Diagnosis:
     """Import every part, look at every file, and say it."""
-    found = Diagnosis([f"ReliTalk {__version__}", machine.python_words(), machine.device_words(), "", "Needed parts:"], [])
+    found = Diagnosis(
+        [f"ReliTalk {__version__}", machine.python_words(), machine.device_words(), "", "Needed parts:"], []
+    )
     if not (3, 11) <= sys.version_info[:2] <= (3, 12):
         found.problems.append("Python 3.11 or 3.12 (mediapipe has no other)")
     for part in machine.parts():
@@ -32,7 +34,11 @@ def look() -> Diagnosis:
         if part.problem:
             found.problems.append(f"{part.name} ({part.problem})")
     head = Path(__file__).resolve().parent.parent / "priors" / "head.safetensors"
-    found.lines += ["", f"Head prior: {'in place' if head.is_file() else 'MISSING'}.", f"Presets: {', '.join(preset_names())}."]
+    found.lines += [
+        "",
+        f"Head prior: {'in place' if head.is_file() else 'MISSING'}.",
+        f"Presets: {', '.join(preset_names())}.",
+    ]
     if not head.is_file():
         found.problems.append("the head prior (priors/head.safetensors)")
     found.lines += ["", f"Weights that you may add, in {weights.folder()}:"]

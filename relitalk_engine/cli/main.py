@@ -80,18 +80,29 @@ def _sentence(error: BaseException) -> ReliTalkError:
         return stopping.cancelled_error()
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return ReliTalkError(
-            "no_memory", "This machine ran out of memory.", "Use a smaller preset, a shorter clip, or --device cpu.", MACHINE)
+            "no_memory",
+            "This machine ran out of memory.",
+            "Use a smaller preset, a shorter clip, or --device cpu.",
+            MACHINE,
+        )
     if isinstance(error, ImportError) and not (error.name or "").startswith("relitalk_engine"):
         return ReliTalkError(
-            "missing_part", f"A part of the engine is missing: {error}.", "Run relitalk doctor, and install the engine again.", MACHINE)
+            "missing_part",
+            f"A part of the engine is missing: {error}.",
+            "Run relitalk doctor, and install the engine again.",
+            MACHINE,
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ReliTalkError("disk_full", f"The disk is full ({error.filename or 'while writing'}).", "Free some space.", MACHINE)
+        return ReliTalkError(
+            "disk_full", f"The disk is full ({error.filename or 'while writing'}).", "Free some space.", MACHINE
+        )
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ReliTalkError("no_permission", f"{error.filename} may not be read or written.", "Check its permissions.")
     with tempfile.NamedTemporaryFile("w", prefix="relitalk-", suffix=".txt", delete=False, encoding="utf-8") as file:
         file.write("".join(traceback.format_exception(error)))
     return ReliTalkError(
-        "bug", f"ReliTalk stumbled over itself ({type(error).__name__}: {error}).",
-        f"This is a bug; {file.name} says where it happened.", BUG)
-
-
+        "bug",
+        f"ReliTalk stumbled over itself ({type(error).__name__}: {error}).",
+        f"This is a bug; {file.name} says where it happened.",
+        BUG,
+    )

@@ -1,7 +1,7 @@
 """Stopping when asked: SIGINT, SIGTERM, CTRL_BREAK or the job's cancel file, and out within five seconds.
 
-The work looks for the request between its steps and checkpoints. A step that takes longer must not keep the user waiting:
-a watching thread then leaves for it. What stands on disk is whole at any moment, so nothing is lost but that step.
+The work looks for the request between its steps and checkpoints. A step that takes longer must not keep the user
+waiting: a watching thread then leaves for it. What stands on disk is whole at any moment, so only that step is lost.
 """
 
 from __future__ import annotations
