@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3.11)
 BIN := .venv/bin
 READY := .venv/.ready
+CHECKED := relitalk_engine relitalk_addon/jobs.py relitalk_addon/engine.py
 
 .PHONY: demo test lint bench zip clean
 
@@ -14,18 +15,22 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/relitalk demo --force
 
+# Blender's module and the engine's libraries do not share a process, so the add-on's tests run in one of their own.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/addon
+	$(BIN)/python -m pytest tests/addon
 
+# mypy wants the repository's folder to be named like a package, as Blender names it.
 lint: $(READY)
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	mkdir -p build && ln -sfn "$(CURDIR)" build/relitalk
+	$(BIN)/mypy $(addprefix build/relitalk/,$(CHECKED))
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 zip: $(READY)
-	$(BIN)/python -m relitalk_addon.packing
+	$(BIN)/python scripts/pack.py -o dist
 
 clean:
 	rm -rf .venv .venv-bpy42 .venv-bpy52 build dist demo *.egg-info
