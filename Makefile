@@ -20,11 +20,11 @@ test: $(READY)
 	$(BIN)/python -m pytest --ignore=tests/addon
 	$(BIN)/python -m pytest tests/addon
 
-# mypy wants the repository's folder to be named like a package, as Blender names it.
+# mypy wants the repository's folder to be named like a package, as Blender names it: a link elsewhere does that.
 lint: $(READY)
 	$(BIN)/ruff check .
-	mkdir -p build && ln -sfn "$(CURDIR)" build/relitalk
-	$(BIN)/mypy $(addprefix build/relitalk/,$(CHECKED))
+	named=$$(mktemp -d) && ln -s "$(CURDIR)" $$named/relitalk && \
+	$(BIN)/mypy $(addprefix $$named/relitalk/,$(CHECKED)); status=$$?; rm -r $$named; exit $$status
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
