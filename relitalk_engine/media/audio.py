@@ -170,8 +170,13 @@ def _open_container(path: Path) -> tuple[Iterator[np.ndarray], int]:
             "not_audio", f"{path} is not sound that can be read.", "Give a sound file such as WAV, FLAC, MP3 or M4A."
         ) from error
     if not container.streams.audio or not container.streams.audio[0].codec_context:
+        silent_film = bool(container.streams.video)
         container.close()
-        raise ReliTalkError("no_sound", f"{path} has no sound.", "Give a file with sound.")
+        if silent_film:
+            raise ReliTalkError("no_sound", f"{path} has no sound.", "Give a file with sound.")
+        raise ReliTalkError(
+            "not_audio", f"{path} is not sound that can be read.", "Give a sound file such as WAV, FLAC, MP3 or M4A."
+        )
     return _container_blocks(container), container.streams.audio[0].codec_context.sample_rate
 
 
