@@ -1,0 +1,60 @@
+"""F_blend: joins the painted mouth to the clip, over all of the removed area, and draws the matte there."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .local import GUIDES, LAYER, convolution, silent
+
+DEPTH = 5
+
+
+class FBlend(nn.Module):
+    """U-Net of depth 5 with dilated convolutions at its bottom.
+
+    Source: Qiu et al. 2023, section 3.1; Ronneberger et al. 2015.
+    """
+
+    def __init__(self, layers: int, channels: int = 24):
+        """``layers`` retrieved mouths; ``channels`` of the first level, the deeper ones have more."""
+        super().__init__()
+        self.layers = layers
+        widths = [channels * 2 // 3, channels, 2 * channels, 2 * channels, 3 * channels, 3 * channels]
+        inputs = 4 + 4 + GUIDES + LAYER * layers
+        self.head = convolution(inputs, widths[0])
+        self.down = nn.ModuleList([convolution(a, b, 3, 2) for a, b in zip(widths, widths[1:], strict=False)])
+        self.bottom = nn.ModuleList([convolution(widths[-1], widths[-1], 3, 1, d) for d in (1, 2)])
+        self.dilated = nn.ModuleList([convolution(widths[level], widths[level], 3, 1, 2) for level in (2, 3, 4)])
+        self.up = nn.ModuleList([convolution(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)])
+        self.tail = silent(convolution(widths[0], layers + 4))
+
+    def forward(self, base: Tensor, painted: Tensor, guides: Tensor, layers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Join.
+
+        Args:
+            base: [B, 4, S, S] the footage with the removed area erased, and where it is known.
+            painted: [B, 4, S, S] F_local's picture, and its share.
+            guides: [B, 6, S, S].
+            layers: [B, K, 5, S, S].
+
+        Returns:
+            Logits [B, K, S, S] of the mouths around the driven area; what is added to the RGB [B, 3, S, S]; what is
+            added to the matte [B, 1, S, S].
+        """
+        x = F.leaky_relu(self.head(torch.cat([base, painted, guides, layers.flatten(1, 2)], 1)), 0.2)
+        skips = []
+        for level, layer in enumerate(self.down):
+            if 2 <= level:
+                x = x + F.leaky_relu(self.dilated[level - 2](x), 0.2)
+            skips.append(x)
+            x = F.leaky_relu(layer(x), 0.2)
+        for layer in self.bottom:
+            x = x + F.leaky_relu(layer(x), 0.2)
+        for layer in self.up:
+            skip = skips.pop()
+            x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
+            x = F.leaky_relu(layer(torch.cat([x, skip], 1)), 0.2)
+        out = self.tail(x)
+        return out[:, : self.layers], out[:, self.layers : -1], out[:, -1:]

@@ -1,0 +1,94 @@
+"""F_local: paints the driven mouth area from N̂ and the clip's nearest real mouths."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GUIDES = 6
+"""Channels of `guides.Guides.planes`."""
+LAYER = 5
+"""Channels of a retrieved mouth: RGB, matte, and whether the clip has these pixels at all."""
+FIRST = 1.0
+"""Lead of the nearest mouth's logit over the others', before anything is learned."""
+ABSENT = 30.0
+
+
+def convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """A convolution that keeps the size and repeats the border."""
+    return nn.Conv2d(
+        inputs, outputs, size, stride, dilation * (size // 2), dilation=dilation, padding_mode="replicate"
+    )
+
+
+def silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer, giving zero at first."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def mix(layers: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Blend retrieved mouths pixel by pixel.
+
+    Args:
+        layers: [B, K, 5, H, W].
+        logits: [B, K, H, W].
+
+    Returns:
+        RGB and matte [B, 4, H, W]; weights [B, K, H, W], adding up to 1 where a mouth has pixels, to 0 where none has.
+    """
+    there = layers[:, :, 4]
+    lead = torch.zeros_like(logits)
+    lead[:, 0] = FIRST
+    weights = (logits + lead - ABSENT * (1 - there)).softmax(1) * (there > 0.01).any(1, keepdim=True)
+    return (weights[:, :, None] * layers[:, :, :4]).sum(1), weights
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside the identity."""
+
+    def __init__(self, channels: int):
+        """All maps have ``channels`` channels."""
+        super().__init__()
+        self.first = convolution(channels, channels)
+        self.second = silent(convolution(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] to the same shape."""
+        return x + self.second(F.leaky_relu(self.first(x), 0.2))
+
+
+class FLocal(nn.Module):
+    """ResNet of six blocks at half size. It chooses among the real mouths and corrects them.
+
+    Source: Qiu et al. 2023, section 3.1; its residual form is ours, so that teeth are the clip's.
+    """
+
+    def __init__(self, layers: int, channels: int = 24, blocks: int = 6):
+        """``layers`` mouths per frame (0: paint from N̂ alone, as the paper does)."""
+        super().__init__()
+        self.layers = layers
+        inner = 2 * channels
+        self.head = convolution(GUIDES + LAYER * layers, channels, 5)
+        self.down = convolution(channels, inner, 3, 2)
+        self.blocks = nn.Sequential(*[ResidualBlock(inner) for _ in range(blocks)])
+        self.up = convolution(inner, channels)
+        self.tail = silent(convolution(channels, layers + 3))
+
+    def forward(self, guides: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
+        """Paint the driven area.
+
+        Args:
+            guides: [B, 6, H, W] of the driven area.
+            layers: [B, K, 5, H, W], light-normalised, encoded.
+
+        Returns:
+            Logits [B, K, H, W] for `mix` and what is added to its RGB [B, 3, H, W].
+        """
+        skip = F.leaky_relu(self.head(torch.cat([guides, layers.flatten(1, 2)], 1)), 0.2)
+        y = self.blocks(F.leaky_relu(self.down(skip), 0.2))
+        y = F.interpolate(y, size=skip.shape[2:], mode="bilinear", align_corners=False)
+        out = self.tail(F.leaky_relu(self.up(y), 0.2) + skip)
+        return out[:, : self.layers], out[:, self.layers :]

@@ -1,0 +1,138 @@
+"""Which real mouths of the clip stand in for each driven frame: nearest in lips and pose, steady over the whole take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .motion import Motion
+
+TURN = 1 / 150.0
+"""Cost of a degree of head turn, in outer-eye distances of lip error."""
+PLACE = 0.1
+"""Cost of standing an outer-eye distance away in the picture: neck, collar and background move with it."""
+JUMP = 0.02
+"""Cost of leaving one run of the clip for another."""
+BREAK = 0.5
+"""Cost of the lips' change where a run is left, per outer-eye distance."""
+APART = 4
+"""Layers take their mouths at least this many frames apart."""
+FADE = 2
+"""Frames before and after a change of run over which one fades into the other."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The mouths of each frame, best layer first.
+
+    Attributes:
+        source: [T, K, 2] frames of the clip; the second fades in where a run changes.
+        weight: [T, K, 2] their shares, adding up to 1.
+        cost: [T] the first layer's cost, in outer-eye distances: how far the clip is from what was asked.
+    """
+
+    source: np.ndarray
+    weight: np.ndarray
+    cost: np.ndarray
+
+
+def distances(driven: Motion, bank: Motion) -> np.ndarray:
+    """[T, N] cost of showing frame n of the clip for driven frame t."""
+    asked, have = (m.lips.reshape(len(m), -1).astype(np.float64) for m in (driven, bank))
+    points = driven.lips.shape[1]
+    square = (asked**2).sum(1)[:, None] + (have**2).sum(1)[None] - 2 * asked @ have.T
+    lips = np.sqrt(np.maximum(square, 0) / points)
+    trace = driven.rotation.reshape(len(driven), 9) @ bank.rotation.reshape(len(bank), 9).T
+    turn = np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+    place = np.linalg.norm(driven.centre[:, None] - bank.centre[None], axis=-1) / driven.unit[:, None]
+    return (lips + TURN * turn + PLACE * place).astype(np.float32)
+
+
+def plan(
+    driven: Motion,
+    bank: Motion,
+    layers: int = 3,
+    usable: np.ndarray | None = None,
+    own: np.ndarray | None = None,
+    apart_from_own: int = 0,
+) -> Plan:
+    """Plan the whole take at once, by dynamic programming.
+
+    Args:
+        driven: the take.
+        bank: the clip.
+        layers: mouths per frame.
+        usable: [N] bool, frames of the clip that may be shown; all if absent.
+        own: [T] the clip's frame that each driven frame is (training); nothing is shown to itself.
+        apart_from_own: frames around `own` that are left out too.
+
+    Returns:
+        Plan of T frames.
+    """
+    cost = distances(driven, bank)
+    if usable is not None and usable.any():
+        cost[:, ~usable] += 10.0
+    frames = np.arange(len(bank))
+    if own is not None:
+        cost[np.abs(frames[None] - own[:, None]) <= min(apart_from_own, max(len(bank) // 3 - 1, 0))] += 10.0
+    jumps = _jumps(bank)
+    source = np.empty((len(driven), layers, 2), np.int32)
+    weight = np.empty((len(driven), layers, 2), np.float32)
+    first = np.zeros(len(driven), np.float32)
+    for layer in range(layers):
+        path = _viterbi(cost, jumps)
+        source[:, layer], weight[:, layer] = _fade(path, len(bank))
+        if layer == 0:
+            first = cost[np.arange(len(path)), path].copy()
+        if len(bank) > 3 * APART * layers:
+            cost[np.abs(frames[None] - path[:, None]) <= APART] += 1.0
+    return Plan(source, weight, first)
+
+
+def _jumps(bank: Motion) -> np.ndarray:
+    """[N, N] cost of showing frame j after frame i."""
+    lips = bank.lips.reshape(len(bank), -1).astype(np.float64)
+    nexts = lips[np.minimum(np.arange(len(bank)) + 1, len(bank) - 1)]
+    square = (nexts**2).sum(1)[:, None] + (lips**2).sum(1)[None] - 2 * nexts @ lips.T
+    cost = JUMP + BREAK * np.sqrt(np.maximum(square, 0) / bank.lips.shape[1])
+    i = np.arange(len(bank))
+    cost[i[:-1], i[1:]] = 0.0
+    cost[i, i] = JUMP / 4
+    return cost.astype(np.float32)
+
+
+def _viterbi(cost: np.ndarray, jumps: np.ndarray) -> np.ndarray:
+    """[T] cheapest path through costs [T, N] with transitions [N, N]."""
+    back = np.empty(cost.shape, np.int32)
+    total = cost[0]
+    columns = np.arange(cost.shape[1])
+    for t in range(1, len(cost)):
+        ways = total[:, None] + jumps
+        back[t] = ways.argmin(0)
+        total = ways[back[t], columns] + cost[t]
+    path = np.empty(len(cost), np.int32)
+    path[-1] = total.argmin()
+    for t in range(len(cost) - 1, 0, -1):
+        path[t - 1] = back[t, path[t]]
+    return path
+
+
+def _fade(path: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two sources a frame: the path's own run and the one that it comes from or goes to, with their shares."""
+    source, weight = np.empty((len(path), 2), np.int32), np.empty((len(path), 2), np.float32)
+    for t in range(len(path)):
+        shares: dict[int, float] = {}
+        for step in range(-FADE, FADE + 1):
+            near = int(path[np.clip(t + step, 0, len(path) - 1)]) - (np.clip(t + step, 0, len(path) - 1) - t)
+            near = int(np.clip(near, 0, count - 1))
+            same = next((k for k in shares if abs(k - near) <= FADE), near)
+            shares[same] = shares.get(same, 0.0) + FADE + 1 - abs(step)
+        own = next(k for k in shares if abs(k - path[t]) <= FADE)
+        shares[int(path[t])] = shares.pop(own)
+        best = sorted(shares, key=lambda k: (-shares[k], k))[:2]
+        best = best if len(best) == 2 else [best[0], best[0]]
+        source[t] = best
+        first, second = shares[best[0]], shares[best[1]] if best[1] != best[0] else 0.0
+        weight[t] = first / (first + second), second / (first + second)
+    return source, weight
