@@ -166,7 +166,9 @@ def _read_any(path: Path) -> np.ndarray:
     source: Any = oiio.ImageInput.open(str(path))
     if source is None:
         oiio.geterror()  # else it is printed when the process ends
-        raise ReliTalkError("not_an_image", f"{path} is not an image that can be read.", "Give an .hdr or .exr panorama.")
+        raise ReliTalkError(
+            "not_an_image", f"{path} is not an image that can be read.", "Give an .hdr or .exr panorama."
+        )
     try:
         part = 0
         while source.seek_subimage(part, 0):

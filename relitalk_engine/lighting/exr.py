@@ -8,7 +8,6 @@ Source: openexr.com, "OpenEXR File Layout".
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -16,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ReliTalkError
+from .files import write_whole
 
 MAGIC = b"\x76\x2f\x31\x01"
 LINES = {0: 1, 2: 1, 3: 16}  # scan lines in a chunk: uncompressed, ZIPS, ZIP
-TYPES = {1: np.dtype("<f2"), 2: np.dtype("<f4")}
+TYPES: dict[int, np.dtype] = {1: np.dtype("<f2"), 2: np.dtype("<f4")}
 UNUSUAL_FLAGS = ~(0xFF | 0x400)  # tiles, deep data, many parts
 
 
@@ -50,15 +50,7 @@ def write(path: str | Path, rgb: np.ndarray, comment: str = "") -> None:
         packed = packed if len(packed) < len(raw) else raw
         chunks.append(struct.pack("<ii", top, len(packed)) + packed)
     offsets = np.cumsum([len(header) + 8 * len(chunks)] + [len(c) for c in chunks[:-1]], dtype="<u8")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(header + offsets.tobytes() + b"".join(chunks))
-        os.replace(part, path)
-    except OSError as error:
-        raise ReliTalkError("unwritable", f"{path} cannot be written: {error.strerror}.", "Name another place.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, header + offsets.tobytes() + b"".join(chunks))
 
 
 def read(path: str | Path) -> np.ndarray | None:
@@ -111,7 +103,8 @@ def _parse(content: bytes) -> np.ndarray | None:
         for name, kind, _ in channels:
             end = start + TYPES[kind].itemsize * width
             if name in "RGB":
-                rgb[row : row + count, :, "RGB".index(name)] = np.ascontiguousarray(block[:, start:end]).view(TYPES[kind])
+                values = np.ascontiguousarray(block[:, start:end]).view(TYPES[kind])
+                rgb[row : row + count, :, "RGB".index(name)] = values
             start = end
     return rgb
 

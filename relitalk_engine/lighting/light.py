@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..errors import ReliTalkError
 from . import envmap, exr, sh
+from .files import write_whole
 
 SCHEMA = 1
 HEIGHT, WIDTH = envmap.ENVIRONMENT_SIZE
@@ -52,7 +52,11 @@ class Light:
 
     @classmethod
     def from_panorama(
-        cls, panorama: np.ndarray, rotation_deg: float = 0.0, strength: float = 1.0, source: dict[str, Any] | None = None
+        cls,
+        panorama: np.ndarray,
+        rotation_deg: float = 0.0,
+        strength: float = 1.0,
+        source: dict[str, Any] | None = None,
     ) -> Light:
         """The light of a panorama of any size, turned as `envmap.to_environment` does; coefficients from all of it."""
         coefficients = sh.rotate(sh.project(panorama), turn(rotation_deg)) * strength
@@ -116,15 +120,7 @@ class Light:
             content["frames"] = [
                 light._written(path.parent, f"{path.stem}_{index:05d}") for index, light in enumerate(self.frames)
             ]
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(content, indent=1), encoding="utf-8")
-            os.replace(part, path)
-        except OSError as error:
-            raise ReliTalkError("unwritable", f"{path} cannot be written: {error.strerror}.", "Name another place.") from error
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, json.dumps(content, indent=1).encode())
 
     def _written(self, folder: Path, stem: str) -> dict[str, Any]:
         name = None
@@ -182,10 +178,10 @@ def splat(direction: np.ndarray, irradiance: np.ndarray) -> np.ndarray:
     Returns:
         [32, 64, 3] float32 radiance whose sum over solid angles is the irradiance.
     """
-    row, column = envmap.texel(np.asarray(direction, float), HEIGHT, WIDTH)
-    row = min(max(float(row), 0.0), HEIGHT - 1.0)
+    at = envmap.texel(np.asarray(direction, float), HEIGHT, WIDTH)
+    row, column = min(max(float(at[0]), 0.0), HEIGHT - 1.0), float(at[1])
     top, left = min(int(row), HEIGHT - 2), math.floor(column)
-    down, right = row - top, float(column) - left
+    down, right = row - top, column - left
     areas = envmap.solid_angles(HEIGHT, WIDTH)
     environment = np.zeros((HEIGHT, WIDTH, 3))
     for r, c, share in (

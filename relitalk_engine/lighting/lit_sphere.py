@@ -91,7 +91,7 @@ def bake(light: Light, exponent: float, size: int = SIZE) -> LitSphere:
 
 @lru_cache(maxsize=1)
 def _kernels(exponent: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """What each texel of a lit sphere takes from each texel of an environment, [S·S, 2048] float32: diffuse, specular."""
+    """What each texel of a lit sphere takes from each of an environment: diffuse, specular; [S·S, 2048] float32."""
     surface = normals(size).reshape(-1, 3).astype(np.float32)
     directions = envmap.directions(HEIGHT, WIDTH).reshape(-1, 3)
     cosine = np.maximum(surface @ directions.T.astype(np.float32), 0.0) * np.float32(1.0 / np.pi)

@@ -58,7 +58,7 @@ def linear_to_srgb(linear: Any) -> Any:
 
 
 def encode_uint8(linear: np.ndarray) -> np.ndarray:
-    """Linear light to display-referred 8 bit, clipped and rounded. Decoding 8 bit and encoding gives it back exactly."""
+    """Linear light to display-referred 8 bit, clipped and rounded; gives back exactly what was decoded from 8 bit."""
     return np.rint(np.clip(linear_to_srgb(np.asarray(linear, np.float32)), 0.0, 1.0) * 255.0).astype(np.uint8)
 
 

@@ -27,7 +27,7 @@ class LosslessWriter:
         self.path = Path(path)
         self.fps = Fraction(fps)
         self.frames = 0
-        self._size: tuple[int, int] | None = None
+        self._size: tuple[int, ...] | None = None
         self._stack = ExitStack()
         self._container: Any = None
         self._stream: Any = None
@@ -100,7 +100,7 @@ class LosslessReader:
             if self._stream.codec_context.name != "ffv1":
                 raise self._damaged()
             for packet in self._container.demux(self._stream):
-                if packet.size:
+                if packet.size and packet.pts is not None:
                     times.append(packet.pts)
         except (av.error.FFmpegError, IndexError) as error:
             raise self._damaged() from error
@@ -112,8 +112,7 @@ class LosslessReader:
         self._next = -1
         context = self._stream.codec_context
         self.size = (context.height, context.width)
-        rate = Fraction(self._stream.average_rate or self._stream.guessed_rate)
-        self.fps = rate
+        self.fps = self._stream.average_rate or self._stream.guessed_rate or Fraction(25)
 
     def __len__(self) -> int:
         return len(self._times)

@@ -94,13 +94,16 @@ class _Sound:
             self.source = av.open(str(path))
             stream = self.source.streams.audio[0]
         except (av.error.FFmpegError, OSError, IndexError) as error:
-            raise ReliTalkError("not_audio", f"{path} holds no sound that can be read.", "Give a sound file.") from error
+            raise ReliTalkError(
+                "not_audio", f"{path} holds no sound that can be read.", "Give a sound file."
+            ) from error
         self.out = out
         layout = "stereo" if stream.codec_context.channels > 1 else "mono"
         rate = stream.codec_context.sample_rate
         self.rate = rate if rate in (16000, 22050, 24000, 32000, 44100, 48000) else 48000
         self.stream = out.add_stream("aac", rate=self.rate, layout=layout, options={"b": "160000"})
         self.blocks = self._blocks(stream, av.AudioResampler(format="fltp", layout=layout, rate=self.rate))
+        self.rest: np.ndarray | None = None
         self.written = 0
 
     def _blocks(self, stream: Any, resampler: Any) -> Iterator[np.ndarray]:
@@ -116,7 +119,7 @@ class _Sound:
 
         wanted = round(time * self.rate)
         while self.written < wanted:
-            samples = getattr(self, "rest", None)
+            samples = self.rest
             if samples is None or not samples.shape[1]:
                 samples = next(self.blocks, None)
                 if samples is None:

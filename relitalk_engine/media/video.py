@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ReliTalkError
+from . import timeline
 from .files import existing
 from .lossless import LosslessReader, LosslessWriter
 from .preview import write_preview
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipInfo", "LosslessReader", "LosslessWriter", "probe", "read_frames", "write_preview"]
 
-HIGHEST_RATE = 60
-COMMON_RATES = tuple(Fraction(n, d) for n, d in (
-    (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1), (50, 1), (60000, 1001), (60, 1),
-    (12, 1), (15000, 1001), (15, 1), (90, 1), (100, 1), (120000, 1001), (120, 1), (240000, 1001), (240, 1),
-))
 MATRIX_NAMES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "ITU601", 7: "SMPTE240M", 9: "BT2020", 10: "BT2020"}
 FULL_RANGE = 2
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
@@ -69,8 +65,8 @@ def probe(path: str | Path) -> ClipInfo:
     Raises:
         ReliTalkError: no such file; not a video; an HDR video (PQ or HLG).
     """
-    with _open(path) as container:
-        return _Clip(container, Path(path)).info
+    with _Clip(Path(path)) as clip:
+        return clip.info
 
 
 def read_frames(path: str | Path, start: float = 0.0, duration: float | None = None) -> Iterator[np.ndarray]:
@@ -90,13 +86,12 @@ def read_frames(path: str | Path, start: float = 0.0, duration: float | None = N
     Raises:
         ReliTalkError: as `probe`; or `start` lies behind the end; or most frames are damaged.
     """
-    with _open(path) as container:
-        clip = _Clip(container, Path(path))
+    with _Clip(Path(path)) as clip:
         first = round(start * clip.info.fps)
         last = clip.info.frames if duration is None else min(clip.info.frames, first + round(duration * clip.info.fps))
         if not 0 <= first < clip.info.frames:
             raise ReliTalkError(
-                "start_outside", f"{path} is {clip.info.duration:.2f} s long, so it cannot be read from {start:g} s on.",
+                "start_outside", f"{path} is {clip.info.duration:.2f} s long and cannot be read from {start:g} s on.",
                 "Choose a start inside the clip.",
             )
         yield from clip.read(first, last)
@@ -119,98 +114,100 @@ def _open(path: str | Path) -> av.container.InputContainer:
 class _Clip:
     """An open video file with the plan of which stored frame stands at which time."""
 
-    def __init__(self, container: av.container.InputContainer, path: Path) -> None:
-        self.container = container
+    def __init__(self, path: Path) -> None:
         self.path = path
-        streams = [s for s in container.streams.video if not _is_cover(s)]
+        self._open()
+        try:
+            self._look()
+        except BaseException:
+            self.container.close()
+            raise
+
+    def __enter__(self) -> _Clip:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.container.close()
+
+    def _open(self) -> None:
+        self.container = _open(self.path)
+        streams = [s for s in self.container.streams.video if not _is_cover(s)]
         if not streams:
-            raise ReliTalkError("not_a_video", f"{path} has no picture in it, only sound.", "Give a video file.")
+            self.container.close()
+            raise ReliTalkError("not_a_video", f"{self.path} has no picture in it, only sound.", "Give a video file.")
         self.stream = streams[0]
         self.stream.thread_type = "AUTO"
+
+    def _look(self) -> None:
+        path = self.path
         transfer = self.stream.codec_context.color_trc
         if transfer in HDR_TRANSFERS:
             raise ReliTalkError(
                 "hdr_video", f"{path} is an HDR video ({HDR_TRANSFERS[transfer]}), which is not read yet.",
                 "Convert it to standard range (SDR, BT.709) first, or record without HDR.",
             )
-        times = self._packet_times()
+        times, count = self._packet_times()
         self.timed = times is not None
-        rate, step, variable, self.plan = self._plan(times)
+        stream = self.stream
+        named = [Fraction(r) for r in (stream.average_rate, stream.guessed_rate, stream.base_rate) if r]
+        if times is None:
+            line = timeline.counted(count, named)
+        else:
+            line = timeline.timed(times, Fraction(stream.time_base or 1), named)
+        self.plan = line.times
         frame = self._first_frame()
         self.rotation = round(frame.rotation / 90) * 90 % 360
         self.matrix, guessed = _matrix(frame)
         aspect = self.stream.codec_context.sample_aspect_ratio or Fraction(1)
         self.stored_size = (max(1, round(frame.width * aspect)), frame.height)
         width, height = self.stored_size if self.rotation % 180 == 0 else self.stored_size[::-1]
-        fps = rate / step
         self.info = ClipInfo(
-            path, width, height, fps, len(self.plan), float(len(self.plan) / fps),
-            bool(container.streams.audio), self.rotation, variable, self.matrix, guessed,
+            path, width, height, line.fps, len(self.plan), float(len(self.plan) / line.fps),
+            bool(self.container.streams.audio), self.rotation, line.variable, self.matrix, guessed,
         )
 
-    def _packet_times(self) -> np.ndarray | None:
-        """Frame times in the stream's units, [n] int64 sorted; None where the file has no times."""
+    def _packet_times(self) -> tuple[np.ndarray | None, int]:
+        """Frame times in the stream's units, [n] int64 rising (None where the file has none), and the count of frames."""
         import av
 
-        found, count, timed = array("q"), 0, True
+        found, count = array("q"), 0
         try:
             for packet in self.container.demux(self.stream):
                 if packet.size == 0 or packet.is_discard:
                     continue
                 count += 1
-                if packet.pts is None:
-                    timed = False
-                else:
+                if packet.pts is not None:
                     found.append(packet.pts)
         except av.error.FFmpegError:
             pass  # cut short: what came before the damage counts
-        self.count = count
         if count == 0:
             raise ReliTalkError("not_a_video", f"{self.path} holds no frame.", "Give another video file.")
-        return np.unique(np.frombuffer(found, np.int64)) if timed else None
-
-    def _plan(self, times: np.ndarray | None) -> tuple[Fraction, int, bool, np.ndarray]:
-        """The file's own rate, the step between frames read, whether it is variable, and the time [T] of each frame."""
-        stream = self.stream
-        named = [Fraction(r) for r in (stream.average_rate, stream.guessed_rate, stream.base_rate) if r]
-        if times is None or len(times) == 1:
-            rate = named[0] if named else Fraction(25)
-            step = _step(rate)
-            stored = np.arange(self.count, dtype=np.int64) if times is None else times
-            return rate, step, False, stored[::step]
-        tick = Fraction(stream.time_base)
-        gaps = np.diff(times)
-        mean = (times[-1] - times[0]) / (len(times) - 1)
-        steady = np.abs(gaps - mean).max() <= 1.5 + 0.02 * mean
-        span = int(times[-1] - times[0]) * tick
-        if steady:
-            rate = _steady_rate(named, span, len(times) - 1)
-            step = _step(rate)
-            return rate, step, False, times[::step]
-        fastest = max(Fraction(len(times) - 1) / span, 1 / (Fraction(float(np.median(gaps))) * tick))
-        rate = _common(fastest, 0.01) or fastest.limit_denominator(1001)
-        step = _step(rate)
-        frames = max(1, round((span + 1 / rate) * rate / step))
-        wanted = times[0] + np.arange(frames) * float(step / rate / tick)
-        after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
-        nearer = after - (wanted - times[after - 1] <= times[after] - wanted)
-        return rate, step, True, times[nearer]
+        return (np.unique(np.frombuffer(found, np.int64)) if len(found) == count else None), count
 
     def _first_frame(self) -> av.VideoFrame:
         import av
 
         try:
-            self.container.seek(0, stream=self.stream) if not self.timed else self._seek(int(self.plan[0]))
+            self._seek(0)
             for frame in self._decoded():
                 return frame
         except av.error.FFmpegError:
             pass
         raise ReliTalkError("damaged_video", f"No frame of {self.path} can be decoded.", "Give another copy of it.")
 
-    def _seek(self, time: int) -> None:
-        margin = int(SEEK_MARGIN / self.stream.time_base)
-        self.container.seek(min(time - margin, int(self.plan[0])) if time <= self.plan[0] else time - margin,
-                            stream=self.stream)
+    def _seek(self, index: int) -> None:
+        """Go to a key frame before frame `index` of the plan; to the beginning where the file cannot be searched."""
+        import av
+
+        if self.timed:
+            margin = int(SEEK_MARGIN / float(self.stream.time_base or 1))
+            try:
+                self.container.seek(int(self.plan[index]) - margin, stream=self.stream)
+                return
+            except av.error.FFmpegError:
+                pass
+        self.container.close()
+        self._open()
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """Frames as they come, passing over damaged packets."""
@@ -224,16 +221,11 @@ class _Clip:
 
     def read(self, first: int, last: int) -> Iterator[np.ndarray]:
         """Yield frames `first` up to `last` (half-open) of the plan."""
-        import av
         from av.video.reformatter import VideoReformatter
 
         if first >= last:
             return
-        self.stream.codec_context.flush_buffers()
-        if self.timed:
-            self._seek(int(self.plan[first]))
-        else:
-            self.container.seek(0, stream=self.stream)
+        self._seek(first)
         reformatter = VideoReformatter()
         held: tuple[int, av.VideoFrame] | None = None
         rgb: tuple[int, np.ndarray] | None = None  # the last converted, for frames that are shown twice
@@ -290,33 +282,3 @@ def _matrix(frame: av.VideoFrame) -> tuple[str, bool]:
         return "RGB", False
     named = MATRIX_NAMES.get(int(frame.colorspace))
     return (named, False) if named else ("ITU709" if frame.height >= 720 else "ITU601", True)
-
-
-def _step(rate: Fraction) -> int:
-    step = 1
-    while rate / step > HIGHEST_RATE:
-        step *= 2
-    return step
-
-
-def _common(rate: Fraction, tolerance: float) -> Fraction | None:
-    """The common frame rate nearest to `rate`, if it is within the relative tolerance."""
-    best = min(COMMON_RATES, key=lambda r: abs(r - rate))
-    return best if abs(best / rate - 1) <= tolerance else None
-
-
-def _steady_rate(named: list[Fraction], span: Fraction, intervals: int) -> Fraction:
-    """The exact rate of a steady clip: named by the file, or common, such that no frame drifts by half of one."""
-
-    def fits(rate: Fraction) -> bool:
-        return abs(rate * span - intervals) < Fraction(1, 2)
-
-    measured = Fraction(intervals) / span
-    common = sorted((r for r in COMMON_RATES if fits(r) and abs(r / measured - 1) < 0.002),
-                    key=lambda r: abs(r - measured))
-    for rate in named:
-        if rate in COMMON_RATES and fits(rate):
-            return rate
-    if common:
-        return common[0]
-    return next((rate for rate in named if fits(rate)), measured.limit_denominator(10000))
