@@ -25,8 +25,6 @@ from ..pipeline.options import (
 )
 from ..subject import SUFFIX, Subject
 
-LIGHT_FILES = (".hdr", ".exr", ".json")
-
 
 def in_range(value: float, name: str, least: float, most: float = math.inf) -> float:
     """A finite number within its bounds.
@@ -78,53 +76,20 @@ def background(text: str) -> Background:
     return Background("image", image=existing(text, "background image"))
 
 
-def light(arguments: argparse.Namespace, may_be_source: bool = True) -> LightOptions:
-    """LIGHT with its file there and its numbers in range.
+def light(arguments: argparse.Namespace) -> LightOptions:
+    """LIGHT, read once so that a light that is none is refused before any work.
 
     Raises:
         ReliTalkError: not a light.
     """
-    spec = str(arguments.light)
-    in_range(arguments.light_rotation, "--light-rotation", -1e6, 1e6)
-    in_range(arguments.light_strength, "--light-strength", 0.0, 1e6)
-    if spec.startswith("dir:"):
-        _direction(spec)
-    elif spec in ("source", "olat"):
-        if not may_be_source:
-            raise ReliTalkError(
-                "bad_light", f'"{spec}" is not one light on its own.', "Give a .hdr, .exr or .json, or dir:AZ,EL."
-            )
-    else:
-        path = Path(spec)
-        if path.suffix.lower() not in LIGHT_FILES:
-            if path.exists():
-                raise ReliTalkError(
-                    "bad_light",
-                    f"{spec} is not a light: only .hdr, .exr and .json are read.",
-                    "A photograph has too little range to light with; use an HDRI.",
-                )
-            raise ReliTalkError(
-                "bad_light",
-                f'There is no light "{spec}".',
-                "Give source, a .hdr, .exr or .json file, dir:AZIMUTH,ELEVATION[,INTENSITY], or olat.",
-            )
-        existing(spec, "light")
-    return LightOptions(spec, arguments.light_rotation, arguments.light_strength)
+    from ..lighting import rigs
 
-
-def _direction(spec: str) -> None:
-    try:
-        numbers = [float(part) for part in spec[4:].split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (2, 3) or not all(math.isfinite(number) for number in numbers):
-        raise ReliTalkError(
-            "bad_light",
-            f'The light "{spec}" is not a direction.',
-            "Give dir:AZIMUTH,ELEVATION[,INTENSITY], in degrees.",
-        )
-    if len(numbers) == 3 and numbers[2] < 0:
-        raise ReliTalkError("bad_light", f'The light "{spec}" has a negative intensity.', "Give 0 or more.")
+    spec, rotation, strength = arguments.light, arguments.light_rotation, arguments.light_strength
+    in_range(rotation, "--light-rotation", -1e6, 1e6)
+    in_range(strength, "--light-strength", 0.0, 1e6)
+    if spec not in ("source", "olat"):
+        rigs.load_light(spec, rotation, strength)
+    return LightOptions(spec, rotation, strength)
 
 
 def subject(path: str) -> Subject:

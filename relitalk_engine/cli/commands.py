@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,9 +76,9 @@ def relight(arguments: argparse.Namespace, reporter: Reporter, stop: Stop) -> Re
 
 def light(arguments: argparse.Namespace, reporter: Reporter, _: Stop) -> Result:
     """`relitalk light`."""
-    from . import checks
+    from ..lighting import lit_sphere, rigs
 
-    wanted = checks.light(arguments, may_be_source=False)
+    found = rigs.load_light(arguments.light, arguments.light_rotation, arguments.light_strength)
     output = Path(arguments.output)
     if output.suffix != ".json":
         raise ReliTalkError("bad_call", f"The light file's name is {output}.", "It must end in .json.")
@@ -88,10 +87,6 @@ def light(arguments: argparse.Namespace, reporter: Reporter, _: Stop) -> Result:
         if Path(arguments.preview).suffix.lower() != ".png":
             raise ReliTalkError("bad_call", f"The preview's name is {arguments.preview}.", "It must end in .png.")
         folders.check_place(Path(arguments.preview), arguments.force, "preview")
-    from ..lighting import light as lights
-    from ..lighting import lit_sphere
-
-    found = lights.load_light(wanted.spec, wanted.rotation, wanted.strength, None)
     output.parent.mkdir(parents=True, exist_ok=True)
     found.save(output)
     result: Result = {"light": str(output)}
@@ -99,10 +94,7 @@ def light(arguments: argparse.Namespace, reporter: Reporter, _: Stop) -> Result:
         from ..media import images
 
         picture = Path(arguments.preview)
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        beside = picture.with_name(f".{picture.stem}.new.png")
-        images.write_png(beside, lit_sphere.preview(found, 256), {"Comment": f"A sphere under {wanted.spec}"})
-        os.replace(beside, picture)
+        images.write_png(picture, lit_sphere.preview(found, 256), {"Comment": f"A sphere under {arguments.light}"})
         reporter.preview(picture)
         result["preview"] = str(picture)
     return result
