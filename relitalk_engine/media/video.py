@@ -167,7 +167,7 @@ class _Clip:
         )
 
     def _packet_times(self) -> tuple[np.ndarray | None, int]:
-        """Frame times in the stream's units, [n] int64 rising (None where the file has none), and the count of frames."""
+        """Frame times in the stream's units, [n] int64 rising (None: it has none), and the count of frames."""
         import av
 
         found, count = array("q"), 0

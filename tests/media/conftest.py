@@ -8,9 +8,11 @@ import av
 import numpy as np
 import pytest
 
+from relitalk_engine.media import video
 
-def numbered(index: int, height: int, width: int) -> np.ndarray:
-    """[height, width, 3] uint8: eight blocks for the bits of `index`, below them red on the left and blue on the right."""
+
+def draw_number(index: int, height: int, width: int) -> np.ndarray:
+    """[height, width, 3] uint8: eight blocks for the bits of `index`; below them red on the left, blue on the right."""
     image = np.zeros((height, width, 3), np.uint8)
     image[height // 2 :, : width // 2] = (200, 40, 40)
     image[height // 2 :, width // 2 :] = (40, 40, 200)
@@ -20,12 +22,24 @@ def numbered(index: int, height: int, width: int) -> np.ndarray:
     return image
 
 
-def number_of(image: np.ndarray) -> int:
-    """The number that `numbered` wrote."""
+def read_number(image: np.ndarray) -> int:
+    """The number that `draw_number` wrote."""
     height, width = image.shape[:2]
     step = width // 8
     centres = [image[height // 4, bit * step + step // 2].mean() > 127 for bit in range(8)]
     return sum(int(on) << bit for bit, on in enumerate(centres))
+
+
+@pytest.fixture
+def numbered():
+    """The picture of frame `index`: numbered(index, height, width)."""
+    return draw_number
+
+
+@pytest.fixture
+def numbers():
+    """The numbers of the frames that are read: numbers(path, start=…, duration=…)."""
+    return lambda path, **part: [read_number(frame) for frame in video.read_frames(path, **part)]
 
 
 @pytest.fixture
@@ -34,7 +48,7 @@ def make_clip(tmp_path):
 
     def make(
         name="clip.mp4", ticks=range(20), base=Fraction(1, 25), size=(64, 96), rate=None, rotation=0, sound=None,
-        sound_at=0.0, pixels="yuv420p", codec="libx264", setup=None, picture=numbered,
+        sound_at=0.0, pixels="yuv420p", codec="libx264", setup=None, picture=draw_number,
     ):
         path = tmp_path / name
         with av.open(str(path), "w") as out:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -13,17 +11,8 @@ import pytest
 from relitalk_engine.errors import ReliTalkError
 from relitalk_engine.media import audio, images, video
 
-_spec = importlib.util.spec_from_file_location("media_conftest", Path(__file__).with_name("conftest.py"))
-clips = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(clips)
-number_of = clips.number_of
 
-
-def numbers(path, **part):
-    return [number_of(frame) for frame in video.read_frames(path, **part)]
-
-
-def test_a_plain_clip_gives_each_frame_once(make_clip):
+def test_a_plain_clip_gives_each_frame_once(make_clip, numbers):
     path = make_clip()
     info = video.probe(path)
     assert (info.fps, info.frames, info.width, info.height, info.has_audio) == (Fraction(25), 20, 96, 64, False)
@@ -31,7 +20,7 @@ def test_a_plain_clip_gives_each_frame_once(make_clip):
     assert numbers(path) == list(range(20))
 
 
-def test_a_part_is_the_same_frames_as_in_the_whole(make_clip):
+def test_a_part_is_the_same_frames_as_in_the_whole(make_clip, numbers):
     path = make_clip(ticks=range(100))
     assert numbers(path, start=2.0, duration=0.4) == list(range(50, 60))
     assert numbers(path, start=3.8, duration=9.0) == list(range(95, 100))
@@ -39,14 +28,14 @@ def test_a_part_is_the_same_frames_as_in_the_whole(make_clip):
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 @pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(24), Fraction(12)])
-def test_a_rational_rate_is_kept(make_clip, name, rate):
+def test_a_rational_rate_is_kept(make_clip, name, rate, numbers):
     path = make_clip(name, ticks=range(50), base=1 / rate)
     info = video.probe(path)
     assert info.fps == rate and info.frames == 50
     assert numbers(path) == list(range(50))
 
 
-def test_above_sixty_every_second_frame_is_read(make_clip):
+def test_above_sixty_every_second_frame_is_read(make_clip, numbers):
     path = make_clip(base=Fraction(1, 120), ticks=range(41))
     assert video.probe(path).fps == 60
     assert numbers(path) == list(range(0, 41, 2))
@@ -55,7 +44,7 @@ def test_above_sixty_every_second_frame_is_read(make_clip):
     assert numbers(path) == list(range(0, 40, 4))
 
 
-def test_a_variable_rate_becomes_constant_by_the_nearest_times(make_clip):
+def test_a_variable_rate_becomes_constant_by_the_nearest_times(make_clip, numbers):
     ticks = [0, 33, 67, 100, 133, 233, 267, 300, 400, 433, 467, 500]  # 30 a second, some left out
     path = make_clip(ticks=ticks, base=Fraction(1, 1000), rate=30)
     info = video.probe(path)
@@ -67,7 +56,7 @@ def test_a_variable_rate_becomes_constant_by_the_nearest_times(make_clip):
         assert abs(ticks[frame] - time) <= min(abs(tick - time) for tick in ticks) + 1
 
 
-def test_jitter_does_not_change_the_rate_or_lose_frames(make_clip):
+def test_jitter_does_not_change_the_rate_or_lose_frames(make_clip, numbers):
     rng = np.random.default_rng(0)
     ticks = [round(i * 40 + rng.uniform(-9, 9)) for i in range(60)]
     ticks = [t - ticks[0] for t in ticks]
@@ -78,7 +67,7 @@ def test_jitter_does_not_change_the_rate_or_lose_frames(make_clip):
 
 
 @pytest.mark.parametrize("rotation", [90, 180, -90])
-def test_a_turned_clip_stands_upright(make_clip, rotation):
+def test_a_turned_clip_stands_upright(make_clip, rotation, numbered):
     path = make_clip(rotation=rotation)
     info = video.probe(path)
     upright = next(video.read_frames(path))
@@ -86,15 +75,15 @@ def test_a_turned_clip_stands_upright(make_clip, rotation):
     assert (info.width, info.height) == ((96, 64) if rotation == 180 else (64, 96))
     assert info.rotation == rotation % 360
     stored = np.rot90(upright, -rotation // 90).astype(int)
-    assert np.abs(stored - clips.numbered(0, 64, 96)).mean() < 6
+    assert np.abs(stored - numbered(0, 64, 96)).mean() < 6
 
 
 @pytest.mark.parametrize("size", [(65, 97), (63, 96), (64, 97)])
-def test_odd_sizes_are_read(make_clip, size):
+def test_odd_sizes_are_read(make_clip, size, numbered):
     path = make_clip(size=size, pixels="yuv444p")
     info = video.probe(path)
     assert (info.height, info.width) == size
-    assert np.abs(next(video.read_frames(path)).astype(int) - clips.numbered(0, *size)).max() < 40
+    assert np.abs(next(video.read_frames(path)).astype(int) - numbered(0, *size)).max() < 40
 
 
 def test_pixels_that_are_not_square_are_made_so(make_clip):
@@ -134,13 +123,13 @@ def test_hdr_is_refused_in_words(make_clip):
     assert error.value.code == "hdr_video" and error.value.exit_code == 2
 
 
-def test_a_stream_without_times_is_counted(make_clip):
+def test_a_stream_without_times_is_counted(make_clip, numbers):
     path = make_clip("raw.h264", ticks=range(30))
     assert video.probe(path).frames == 30
     assert numbers(path) == list(range(30))
 
 
-def test_a_clip_cut_short_gives_what_it_has(make_clip):
+def test_a_clip_cut_short_gives_what_it_has(make_clip, numbers):
     path = make_clip("whole.mkv", ticks=range(60), size=(240, 320))
     cut = path.with_name("cut.mkv")
     cut.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
@@ -150,7 +139,7 @@ def test_a_clip_cut_short_gives_what_it_has(make_clip):
     assert frames[:10] == list(range(10))
 
 
-def test_damage_in_the_middle_is_bridged(make_clip):
+def test_damage_in_the_middle_is_bridged(make_clip, numbers):
     path = make_clip("whole.mkv", ticks=range(60), size=(240, 320))
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
@@ -231,8 +220,8 @@ def test_a_lossless_file_is_written_whole_or_not_at_all(tmp_path):
         video.LosslessReader(path)
 
 
-def test_a_preview_says_that_it_is_synthetic_and_ends_with_its_frames(tmp_path):
-    frames = [clips.numbered(i, 65, 97) for i in range(30)]
+def test_a_preview_says_that_it_is_synthetic_and_ends_with_its_frames(tmp_path, numbers, numbered):
+    frames = [numbered(i, 65, 97) for i in range(30)]
     tone = np.sin(np.arange(48000) * 2 * np.pi * 440 / 16000).astype(np.float32) * 0.5
     sound = tmp_path / "tone.wav"
     import soundfile
