@@ -1,0 +1,1 @@
+"""Measuring: figures between a result and a truth, and the tables made of them."""

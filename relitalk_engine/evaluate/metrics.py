@@ -1,0 +1,82 @@
+"""Figures between a picture, a normal map or a motion and its truth. Numpy and scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SSIM_SIGMA = 1.5
+SSIM_FLOORS = (0.01**2, 0.03**2)
+
+
+def psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Peak signal-to-noise ratio in dB, for values whose peak is 1.
+
+    Args:
+        image: [H, W, C].
+        truth: [H, W, C].
+        mask: [H, W] bool, where to measure; None: everywhere.
+
+    Returns:
+        At most 120 dB, which identical pictures get.
+
+    Raises:
+        ValueError: the shapes differ, or the mask is empty.
+    """
+    if image.shape != truth.shape:
+        raise ValueError(f"shapes {image.shape} and {truth.shape} differ")
+    square = (np.asarray(image, np.float64) - truth) ** 2
+    if mask is not None:
+        square = square[mask]
+    if square.size == 0:
+        raise ValueError("the mask is empty")
+    return float(-10.0 * np.log10(square.mean() + 1e-12))
+
+
+def ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Structural similarity, mean over channels and pixels, for values whose peak is 1.
+
+    Args:
+        image: [H, W, C].
+        truth: [H, W, C].
+        mask: [H, W] bool; both pictures are black outside of it, and it is measured inside.
+
+    Source: Wang et al. 2004, Gaussian window of sigma 1.5.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    def blur(x: np.ndarray) -> np.ndarray:
+        return gaussian_filter(x, (SSIM_SIGMA, SSIM_SIGMA, 0), truncate=3.5)
+
+    keep = np.ones(image.shape[:2], bool) if mask is None else mask
+    a, b = (np.asarray(x, np.float64) * keep[..., None] for x in (image, truth))
+    mean_a, mean_b = blur(a), blur(b)
+    spread_a, spread_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
+    shared = blur(a * b) - mean_a * mean_b
+    c1, c2 = SSIM_FLOORS
+    similar = (2 * mean_a * mean_b + c1) * (2 * shared + c2)
+    similar /= (mean_a**2 + mean_b**2 + c1) * (spread_a + spread_b + c2)
+    return float(similar[keep].mean())
+
+
+def gain(image: np.ndarray, truth: np.ndarray) -> float:
+    """The one factor that brings linear values nearest to the truth (least squares)."""
+    return float((image * truth).sum() / max(float((image**2).sum()), 1e-12))
+
+
+def angle(normals: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+    """Mean angle between two normal maps, in degrees.
+
+    Args:
+        normals: [H, W, 3], unit.
+        truth: [H, W, 3], unit, in the same frame.
+        mask: [H, W] bool.
+    """
+    cosine = (normals[mask] * truth[mask]).sum(axis=-1)
+    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).mean())
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson's correlation of two curves, [T] each; 0 where one of them stands still."""
+    a, b = np.asarray(a, np.float64) - np.mean(a), np.asarray(b, np.float64) - np.mean(b)
+    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
