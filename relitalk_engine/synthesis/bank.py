@@ -1,0 +1,146 @@
+"""The clip's real mouths, brought to a driven frame: warped to its landmarks, freed of the light they were filmed in."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from ..face.fitting import HeadFit
+from ..face.head_model import AnnyHead
+from ..media.images import linear_to_srgb, srgb_to_linear
+from .boxes import window
+from .guides import Guides, SourceLight, guides, head_normals, shading_map
+from .motion import Motion
+from .warp import Spline, pull, window_map
+
+Frames = Callable[[int], np.ndarray]
+CELLS = 72
+ALIAS = 1.3
+"""Samples further apart than this many pixels are averaged from finer ones."""
+
+
+class Driven:
+    """One driven frame, as bank and networks need it: its window, guides, shading and spline."""
+
+    def __init__(self, head: AnnyHead, fit: HeadFit, motion: Motion, frame: int, light: SourceLight, size: int):
+        """Frame `frame` of `motion`, posed by `fit`; `size` samples a side."""
+        self.size = size
+        self.view = window(motion, frame)
+        vertices, normals = head_normals(head, fit, frame, motion.psi[frame])
+        self.guides: Guides = guides(head, fit, vertices, normals, self.view, size)
+        self.shading = shading_map(head, self.guides, light.on(normals)) if light.sh is not None else None
+        self.spline = Spline(motion.knots[frame], self.view, CELLS)
+        self.hold = cv2.resize(self.guides.hold, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+
+    def at(self, field: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """A smooth field of the window [n, n, C] at pixel positions [h, w, 2]."""
+        x, y, side = self.view
+        cells = (positions - np.array([x, y], np.float32)) * np.float32(field.shape[0] / side)
+        return pull(field, cells, sharp=False)
+
+    def normalise(self, rgb: np.ndarray, shading: np.ndarray | None) -> np.ndarray:
+        """Encoded RGB as filmed to encoded, light-normalised RGB."""
+        if shading is None:
+            return rgb
+        return linear_to_srgb(srgb_to_linear(np.clip(rgb, 0, 1)) / shading)
+
+    def light(self, rgb: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Encoded, light-normalised RGB to encoded RGB as filmed."""
+        if self.shading is None:
+            return rgb
+        return linear_to_srgb(srgb_to_linear(np.maximum(rgb, 0)) * self.at(self.shading, positions))
+
+    def grid(self) -> tuple[np.ndarray, int]:
+        """Positions of the window's samples, finer by a whole factor where they lie wide apart, and that factor."""
+        factor = 2 if self.view[2] / self.size > ALIAS else 1
+        return window_map(self.view, self.size * factor), factor
+
+    def crop(self, image: np.ndarray) -> np.ndarray:
+        """The window of an image [H, W, C] uint8, sampled without aliasing: [S, S, C] float32, 0..1."""
+        positions, _ = self.grid()
+        return self.shrink(pull(image, positions).astype(np.float32) / 255)
+
+    def shrink(self, fine: np.ndarray) -> np.ndarray:
+        """From the positions of `grid` to the window's samples."""
+        shrunk = cv2.resize(fine, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        return shrunk.reshape(self.size, self.size, -1)
+
+
+class Bank:
+    """The frames of a clip as a source of mouths.
+
+    Args:
+        head: the head model.
+        fit: the clip's fit.
+        motion: `Motion.of` it.
+        light: the clip's own light.
+        rgb: frame number to [H, W, 3] uint8.
+        alpha: frame number to [H, W] matte, float 0..1 or uint8; None: all is foreground.
+        keep: how many frames to hold in memory.
+    """
+
+    def __init__(
+        self, head: AnnyHead, fit: HeadFit, motion: Motion, light: SourceLight, rgb: Frames, alpha: Frames | None, keep: int = 16
+    ):
+        """Nothing is read yet."""
+        self.head, self.fit, self.motion, self.light = head, fit, motion, light
+        self._rgb, self._alpha, self._keep = rgb, alpha, keep
+        self._held: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+
+    def frame(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """RGB and matte [H, W, 4] uint8 and vertex shading [V, 3] of a frame of the clip."""
+        if index in self._held:
+            self._held.move_to_end(index)
+            return self._held[index]
+        rgb = self._rgb(index)
+        rgba = np.dstack([rgb, matte_uint8(self._alpha, index, rgb)])
+        shading = np.ones(0, np.float32)
+        if self.light.sh is not None:
+            _, normals = head_normals(self.head, self.fit, index, self.fit.psi[index])
+            shading = self.light.on(normals)
+        self._held[index] = rgba, shading
+        while len(self._held) > self._keep:
+            self._held.popitem(last=False)
+        return rgba, shading
+
+    def layers(self, driven: Driven, positions: np.ndarray, source: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """The planned mouths of one driven frame.
+
+        Args:
+            driven: the frame.
+            positions: [h, w, 2] pixels of the driven frame.
+            source: [K, 2] frames of the clip (`retrieval.Plan`).
+            weight: [K, 2] their shares.
+
+        Returns:
+            [K, h, w, 5] float32: encoded light-normalised RGB, matte, 1 where the clip has these pixels.
+        """
+        found = np.zeros((len(source), *positions.shape[:2], 5), np.float32)
+        for layer, (frames, shares) in enumerate(zip(source, weight, strict=True)):
+            for index, share in zip(frames, shares, strict=True):
+                if share > 0:
+                    found[layer] += share * self._warped(driven, positions, int(index))
+        return found
+
+    def _warped(self, driven: Driven, positions: np.ndarray, index: int) -> np.ndarray:
+        rgba, vertex_shading = self.frame(index)
+        moved = driven.spline.displacement(self.motion.knots[index], driven.hold)
+        places = positions + driven.at(moved, positions)
+        pixels = pull(rgba, places).astype(np.float32) / 255
+        if self.light.sh is not None:
+            shading = driven.at(shading_map(self.head, driven.guides, vertex_shading), positions)
+            pixels[..., :3] = driven.normalise(pixels[..., :3], shading)
+        height, width = rgba.shape[:2]
+        edge = np.minimum(np.minimum(places[..., 0], width - places[..., 0]), np.minimum(places[..., 1], height - places[..., 1]))
+        return np.concatenate([pixels, np.clip(edge, 0, 1)[..., None]], -1)
+
+
+def matte_uint8(alpha: Frames | None, index: int, rgb: np.ndarray) -> np.ndarray:
+    """[H, W] uint8 matte of a frame; opaque where there is none."""
+    if alpha is None:
+        return np.full(rgb.shape[:2], 255, np.uint8)
+    matte = np.asarray(alpha(index))
+    return matte if matte.dtype == np.uint8 else np.rint(np.clip(matte, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,133 @@
+"""Training examples: each frame of the clip as a driven frame that must not see itself. Held in 8 bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..events import Reporter
+from .bank import Bank, Driven
+from .boxes import Boxes, inside
+from .retrieval import Plan
+
+HEADROOM = 1.25
+"""Encoded, light-normalised colours reach up to this."""
+CLEAR = 3
+"""Pixels around the removed area that the networks do not see either, so that no sampling carries anything out of it."""
+MOUTH_WEIGHT = 3.0
+"""Lips and mouth count this much more than the skin about them."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One frame as the networks see it; float32, 0..1, batch first.
+
+    Attributes:
+        true: [1, 4, S, S] RGB, encoded, light-normalised, and matte.
+        known: [1, 1, S, S] 1 where the footage may be seen.
+        driven: [1, 1, S, S] the driven area.
+        removed: [1, 1, S, S] the removed area, within the image.
+        guides: [1, 6, S, S].
+        layers: [1, K, 5, S, S].
+    """
+
+    true: Tensor
+    known: Tensor
+    driven: Tensor
+    removed: Tensor
+    guides: Tensor
+    layers: Tensor
+
+    @property
+    def weight(self) -> Tensor:
+        """[1, 1, S, S] how much a pixel counts."""
+        return 1 + (MOUTH_WEIGHT - 1) * self.guides[:, 4:6].amax(1, keepdim=True)
+
+
+def erased(rgb: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """A copy of a frame without its removed area: all that the painter is ever given of it."""
+    x, y, width, height = (int(v) for v in box)
+    copy = rgb.copy()
+    copy[y : y + height, x : x + width] = 128
+    return copy
+
+
+def known_map(box: np.ndarray, driven: Driven, size: tuple[int, int]) -> np.ndarray:
+    """[S, S] 1 where a window's sample is in the image and well outside the removed box."""
+    x, y, width, height = (int(v) for v in box)
+    wide = np.array([x - CLEAR, y - CLEAR, width + 2 * CLEAR, height + 2 * CLEAR])
+    image = inside(np.array([0, 0, size[1], size[0]]), driven.view, driven.size)
+    return ((inside(wide, driven.view, driven.size) <= 0) & (image >= 0.99)).astype(np.float32)
+
+
+class Examples:
+    """All examples of a clip, packed into bytes: 34 of them per sample of the window, for three layers."""
+
+    def __init__(self, bank: Bank, boxes: Boxes, plan: Plan, frames: np.ndarray, size: int, reporter: Reporter):
+        """Cut and warp `frames`; `plan` and `boxes` cover all frames of the bank."""
+        fit, motion = bank.fit, bank.motion
+        layers = plan.source.shape[1]
+        shape = (len(frames), size, size)
+        self._true = np.empty((*shape, 4), np.uint8)
+        self._masks = np.empty((*shape, 3), np.uint8)
+        self._guides = np.empty((*shape, 6), np.int8)
+        self._layers = np.empty((len(frames), layers, size, size, 5), np.uint8)
+        for n, frame in enumerate(reporter.steps("mouths", frames, len(frames))):
+            driven = Driven(bank.head, fit, motion, int(frame), bank.light, size)
+            rgba, _ = bank.frame(int(frame))
+            true = driven.crop(rgba)
+            true[..., :3] = driven.normalise(true[..., :3], driven.shading)
+            self._true[n] = _pack(true)
+            image = inside(np.array([0, 0, fit.size[1], fit.size[0]]), driven.view, size)
+            removed = inside(boxes.removed[frame], driven.view, size)
+            masks = [known_map(boxes.removed[frame], driven, fit.size), inside(boxes.driven[frame], driven.view, size), removed * image]
+            self._masks[n] = np.rint(np.stack(masks, -1) * 255)
+            self._guides[n] = np.rint(np.clip(driven.guides.planes, -1, 1) * 127)
+            positions, _ = driven.grid()
+            for k, layer in enumerate(bank.layers(driven, positions, plan.source[frame], plan.weight[frame])):
+                self._layers[n, k] = _pack(driven.shrink(layer))
+
+    def __len__(self) -> int:
+        return len(self._true)
+
+    def batch(self, index: np.ndarray, device: torch.device | str) -> Example:
+        """Unpack some examples."""
+
+        def tensor(values: np.ndarray, scale: float) -> Tensor:
+            return torch.from_numpy(np.moveaxis(values[index], -1, -3).copy()).to(device).float().mul_(scale)
+
+        true, layers = tensor(self._true, 1 / 255), tensor(self._layers, 1 / 255)
+        true[:, :3] *= HEADROOM
+        layers[:, :, :3] *= HEADROOM
+        masks = tensor(self._masks, 1 / 255)
+        guides = tensor(self._guides, 1 / 127)
+        return Example(true, masks[:, 0:1], masks[:, 1:2], masks[:, 2:3], guides, layers)
+
+
+def _pack(pixels: np.ndarray) -> np.ndarray:
+    """RGB with headroom, the other channels plain, to bytes."""
+    scale = np.full(pixels.shape[-1], 255.0, np.float32)
+    scale[:3] /= HEADROOM
+    return np.rint(np.clip(pixels * scale, 0, 255)).astype(np.uint8)
+
+
+def network_inputs(driven: Driven, base: np.ndarray, known: np.ndarray, box: np.ndarray, layers: np.ndarray) -> tuple[Tensor, ...]:
+    """What `Networks.forward` takes, for one frame at drive time.
+
+    Args:
+        driven: the frame.
+        base: [S, S, 3] erased footage, encoded, light-normalised.
+        known: [S, S].
+        box: the driven box.
+        layers: [K, S, S, 5].
+    """
+
+    def tensor(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, -3)))[None].float()
+
+    area = inside(box, driven.view, driven.size)[..., None]
+    return tensor(base), tensor(known[..., None]), tensor(area), tensor(driven.guides.planes), tensor(layers)
+

@@ -1,0 +1,89 @@
+"""F_local and F_blend at work together: from guides, mouths and footage to one recipe for the removed area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .blend import FBlend
+from .boxes import ABOVE_DRIVEN, WINDOW, WINDOW_BELOW
+from .local import FLocal, mix
+
+LOCAL_SIDE = 1.12
+"""Side of F_local's square in outer-eye distances: the driven area with an open jaw, and a little about it."""
+
+
+def local_square(size: int) -> tuple[int, int, int]:
+    """Top, left and side of F_local's square in a window of `size` samples: the window follows the head, so it is fixed."""
+    side = min(size, 8 * round(size * LOCAL_SIDE / WINDOW / 8))
+    top = round(size * (0.5 - (WINDOW_BELOW + ABOVE_DRIVEN + 0.03) / WINDOW))
+    return max(0, min(top, size - side)), (size - side) // 2, side
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make the removed area's pixels, at the networks' size; linear, so it applies at any resolution.
+
+    Attributes:
+        weights: [B, K, S, S] shares of the retrieved mouths.
+        added: [B, 3, S, S] what is added to their mixture.
+        matte: [B, 1, S, S] what is added to their mixture's matte.
+        painted: [B, 3, s, s] F_local's own picture of its square.
+    """
+
+    weights: Tensor
+    added: Tensor
+    matte: Tensor
+    painted: Tensor
+
+    def picture(self, layers: Tensor) -> Tensor:
+        """RGB and matte [B, 4, S, S] from the mouths [B, K, 5, S, S]."""
+        mixed = (self.weights[:, :, None] * layers[:, :, :4]).sum(1)
+        return mixed + torch.cat([self.added, self.matte], 1)
+
+
+class Networks(nn.Module):
+    """Both networks; they share nothing but what passes between them."""
+
+    def __init__(self, layers: int, channels: int):
+        """``layers`` retrieved mouths a frame, ``channels`` of the first levels."""
+        super().__init__()
+        self.local = FLocal(layers, channels)
+        self.blend = FBlend(layers, channels)
+
+    def forward(self, base: Tensor, known: Tensor, driven: Tensor, guides: Tensor, layers: Tensor) -> Recipe:
+        """Both, one after the other.
+
+        Args:
+            base: [B, 3, S, S] footage, light-normalised, encoded; nothing is read where `known` is 0.
+            known: [B, 1, S, S] 1 where the footage may be seen.
+            driven: [B, 1, S, S] the driven area.
+            guides: [B, 6, S, S].
+            layers: [B, K, 5, S, S].
+        """
+        size = guides.shape[-1]
+        top, left, side = local_square(size)
+        square = (..., slice(top, top + side), slice(left, left + side))
+        share = F.pad(self.soft(driven[square]), (left, size - left - side, top, size - top - side))
+        logits, added = self.local(guides[square], layers[square])
+        mixed, weights = mix(layers[square], logits)
+        painted = mixed[:, :3] + added
+        around = (left, size - left - side, top, size - top - side)
+        shown = torch.cat([F.pad(painted, around) * share, share], 1)
+        ring_logits, ring_added, matte = self.blend(
+            torch.cat([base * known, known], 1), shown, guides, layers
+        )
+        _, ring = mix(layers, ring_logits)
+        weights = share * F.pad(weights, around) + (1 - share) * ring
+        return Recipe(weights, share * F.pad(added, around) + ring_added, matte, painted)
+
+    @staticmethod
+    def soft(driven: Tensor) -> Tensor:
+        """The driven area with an edge that fades inwards, 0 at the square's own edge."""
+        reach = max(1, driven.shape[-1] // 12)
+        inner = F.pad(driven, (1, 1, 1, 1))
+        inner = -F.max_pool2d(-inner, 2 * reach + 1, 1, reach)
+        return F.avg_pool2d(inner, 2 * reach + 1, 1, reach, count_include_pad=False)[..., 1:-1, 1:-1]

@@ -1,0 +1,189 @@
+"""The trained synthesis, and the painter that drives a take with it, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..config import SynthesisConfig
+from ..errors import ReliTalkError
+from ..face.fitting import HeadFit
+from ..face.head_model import AnnyHead
+from .bank import Bank, Driven, Frames
+from .boxes import boxes, mouth_sweep
+from .examples import erased, known_map, network_inputs
+from .guides import SourceLight
+from .motion import Motion
+from .networks import Networks
+from .retrieval import plan
+from .rim import close_rim
+
+
+@dataclass
+class Synthesis:
+    """What was learned of one person's mouth.
+
+    Attributes:
+        networks: F_local and F_blend.
+        light: the clip's light, as it is divided out.
+        sweep: [P, E] the clip's extreme mouths.
+        config: what it was trained with.
+    """
+
+    networks: Networks
+    light: SourceLight
+    sweep: np.ndarray
+    config: SynthesisConfig
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """For `weights.safetensors`, each name beginning with "synthesis."."""
+        values = {f"synthesis.net.{k}": v.cpu().numpy() for k, v in self.networks.state_dict().items()}
+        values["synthesis.sweep"] = self.sweep.astype(np.float32)
+        values["synthesis.light"] = np.zeros((0, 3), np.float32) if self.light.sh is None else self.light.sh
+        config = self.config
+        shape = [config.size, config.channels, self.networks.local.layers, config.removed, config.driven]
+        values["synthesis.shape"] = np.array(shape, np.float64)
+        return values
+
+    @classmethod
+    def from_tensors(cls, values: dict[str, np.ndarray]) -> Synthesis:
+        """The inverse of `tensors`; other names are passed over.
+
+        Raises:
+            ReliTalkError: the tensors are not a whole synthesis.
+        """
+        try:
+            size, channels, layers, removed, driven = values["synthesis.shape"]
+            networks = Networks(int(layers), int(channels))
+            prefix = "synthesis.net."
+            state = {k[len(prefix):]: torch.from_numpy(v.copy()) for k, v in values.items() if k.startswith(prefix)}
+            networks.load_state_dict(state)
+            sh, sweep = values["synthesis.light"], values["synthesis.sweep"]
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise ReliTalkError(
+                "bad_weights", "The subject's weights hold no whole mouth synthesis.", "Train the subject again."
+            ) from error
+        config = SynthesisConfig(
+            size=int(size), channels=int(channels), removed=float(removed), driven=float(driven),
+            neighbours=int(layers), retrieval=layers > 0, normalised=len(sh) > 0,
+        )  # fmt: skip
+        return cls(networks, SourceLight(sh if len(sh) else None), sweep, config)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The painted removed area of one frame, lit as the clip was.
+
+    Attributes:
+        box: x, y, width, height.
+        rgb: [height, width, 3] uint8, sRGB.
+        alpha: [height, width] float32 matte.
+    """
+
+    box: np.ndarray
+    rgb: np.ndarray
+    alpha: np.ndarray
+
+    def onto(self, rgb: np.ndarray) -> np.ndarray:
+        """A copy of a frame [H, W, 3] uint8 with the patch in it; all other pixels stay to the bit."""
+        return self._paste(rgb, self.rgb)
+
+    def onto_alpha(self, alpha: np.ndarray) -> np.ndarray:
+        """The same for its matte [H, W] float."""
+        return self._paste(alpha, self.alpha.astype(alpha.dtype))
+
+    def _paste(self, image: np.ndarray, part: np.ndarray) -> np.ndarray:
+        x, y, width, height = (int(v) for v in self.box)
+        image = image.copy()
+        image[y : y + height, x : x + width] = part
+        return image
+
+
+class Painter:
+    """Paints any frame of one take; every frame depends on the take's plan and on itself alone.
+
+    Args:
+        synthesis: the subject's.
+        head: the head model.
+        clip: the training clip's fit.
+        rgb: the clip's frames, by number, [H, W, 3] uint8.
+        alpha: the clip's mattes likewise, or None.
+        fit: poses and camera of the take's base footage, one per frame of the take.
+        psi: [T, E] driven actions.
+        device: torch device.
+        keep: frames of the clip to hold in memory.
+    """
+
+    def __init__(
+        self,
+        synthesis: Synthesis,
+        head: AnnyHead,
+        clip: HeadFit,
+        rgb: Frames,
+        alpha: Frames | None,
+        fit: HeadFit,
+        psi: np.ndarray,
+        device: str = "cpu",
+        keep: int = 24,
+    ):
+        """Plan the whole take."""
+        self.head, self.fit, self.device = head, fit, device
+        self.motion = Motion.of(head, fit, psi)
+        bank_motion = Motion.of(head, clip)
+        self.synthesis = synthesis
+        self.bank = Bank(head, clip, bank_motion, synthesis.light, rgb, alpha, keep)
+        sweep = np.concatenate([synthesis.sweep, mouth_sweep(self.motion, head.mouth_actions)[1:]])
+        config = synthesis.config
+        self.boxes = boxes(head, fit, self.motion, sweep, config.removed, config.driven)
+        layers = synthesis.networks.local.layers
+        self.plan = plan(self.motion, bank_motion, max(layers, 1), clip.valid)
+        self._layers = layers
+        self._networks = synthesis.networks.to(device).eval()
+
+    def paint(self, frame: int, rgb: np.ndarray, alpha: np.ndarray | None = None) -> Patch:
+        """Paint the removed area of one frame.
+
+        Args:
+            frame: its number in the take.
+            rgb: [H, W, 3] uint8, the base footage; its removed area is erased before anything reads it.
+            alpha: [H, W] its matte; only what lies outside the removed area is read. None: the matte is not fitted to it.
+        """
+        driven_box, box = self.boxes.driven[frame], self.boxes.removed[frame]
+        size = self.synthesis.config.size
+        rgb = erased(rgb, box)
+        driven = Driven(self.head, self.fit, self.motion, frame, self.synthesis.light, size)
+        source, weight = self.plan.source[frame, : self._layers], self.plan.weight[frame, : self._layers]
+        grid, _ = driven.grid()
+        layers = self.bank.layers(driven, grid, source, weight)
+        small = np.stack([driven.shrink(layer) for layer in layers]) if self._layers else np.zeros((0, size, size, 5), np.float32)
+        base = driven.normalise(driven.crop(rgb), driven.shading)
+        known = known_map(box, driven, rgb.shape[:2])
+        inputs = [t.to(self.device) for t in network_inputs(driven, base, known, driven_box, small)]
+        with torch.inference_mode():
+            recipe = self._networks(*inputs)
+        weights, added, matte = (
+            np.moveaxis(t[0].float().cpu().numpy(), 0, -1) for t in (recipe.weights, recipe.added, recipe.matte)
+        )
+        x, y, width, height = (int(v) for v in box)
+        u = np.arange(x - 1, x + width + 1, dtype=np.float32) + 0.5
+        v = np.arange(y - 1, y + height + 1, dtype=np.float32) + 0.5
+        places = np.stack(np.meshgrid(u, v), -1)
+        picture = driven.at(np.concatenate([added, matte], -1), places)
+        if self._layers:
+            mouths = self.bank.layers(driven, places, source, weight)
+            shares = driven.at(weights, places)
+            picture = picture + np.einsum("hwk,khwc->hwc", shares, mouths[..., :4])
+        picture[..., :3] = driven.light(picture[..., :3], places)
+        return self._join(picture, rgb, alpha, box)
+
+    def _join(self, picture: np.ndarray, rgb: np.ndarray, alpha: np.ndarray | None, box: np.ndarray) -> Patch:
+        """Close the rim and round to pixels."""
+        x, y, width, height = (int(v) for v in box)
+        rows, cols = np.clip(np.arange(y - 1, y + height + 1), 0, rgb.shape[0] - 1), np.clip(np.arange(x - 1, x + width + 1), 0, rgb.shape[1] - 1)
+        around = rgb[np.ix_(rows, cols)].astype(np.float32) / 255
+        matte = picture[..., 3:] if alpha is None else np.asarray(alpha, np.float32)[np.ix_(rows, cols)][..., None]
+        sides = (y == 0, y + height == rgb.shape[0], x == 0, x + width == rgb.shape[1])
+        joined = np.clip(close_rim(picture, np.concatenate([around, matte], -1), sides), 0, 1)
+        return Patch(box, np.rint(joined[..., :3] * 255).astype(np.uint8), joined[..., 3].astype(np.float32))

@@ -1,0 +1,167 @@
+"""Training of F_local and F_blend on the clip; it can be stopped and taken up again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..config import SynthesisConfig
+from ..errors import Cancelled
+from ..events import Reporter
+from ..face.fitting import HeadFit
+from ..face.head_model import AnnyHead
+from ..face.identity import face_trunk
+from .bank import Bank, Frames
+from .boxes import boxes, mouth_sweep
+from .examples import Examples
+from .guides import SourceLight
+from .losses import loss
+from .motion import Motion
+from .networks import Networks
+from .retrieval import plan
+from .synthesis import Synthesis
+
+MOST_EXAMPLES = 400
+MEMORY = 1.2e9
+"""Bytes of training examples at most."""
+APART = 0.45
+"""Seconds about a training frame whose mouths it may not see."""
+KEEP_EVERY = 30.0
+"""Seconds between checkpoints."""
+
+
+def train_synthesis(
+    head: AnnyHead,
+    fit: HeadFit,
+    rgb: Frames,
+    alpha: Frames | None,
+    sh: np.ndarray | None,
+    config: SynthesisConfig,
+    fps: float = 25.0,
+    seed: int = 0,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    *,
+    reporter: Reporter,
+) -> Synthesis:
+    """Learn to paint this person's mouth.
+
+    Args:
+        head: the head model.
+        fit: the clip's fit.
+        rgb: frame number to [H, W, 3] uint8 of the crop.
+        alpha: frame number to [H, W] matte (float 0..1 or uint8); None: no matte is learned.
+        sh: [9, 3] radiance of the clip's light in the camera frame; None: paint as filmed.
+        config: sizes, steps and weights.
+        fps: frames per second.
+        seed: of weights and order.
+        device: torch device.
+        checkpoint: file to keep the training in, and to take it up from.
+        reporter: hears the progress and may cancel; a cancelled training is kept in `checkpoint`.
+
+    Returns:
+        The trained synthesis.
+    """
+    light = SourceLight.of(sh if config.normalised else None, head, fit)
+    motion = Motion.of(head, fit)
+    sweep = mouth_sweep(motion, head.mouth_actions)
+    layers = config.neighbours if config.retrieval else 0
+    torch.manual_seed(seed)
+    networks = Networks(layers, config.channels).to(device)
+    synthesis = Synthesis(networks, light, sweep, config)
+    optimizer = torch.optim.Adam(networks.parameters(), config.learning_rate, (0.9, 0.99))
+    steps = config.steps_local + config.steps_blend
+    step = _take_up(checkpoint, networks, optimizer, config) if checkpoint else 0
+    if step >= steps:
+        return synthesis
+
+    size = config.size
+    count = int(min(MOST_EXAMPLES, max(8, MEMORY / (size * size * (13 + 5 * layers))), len(fit)))
+    frames = np.unique(np.linspace(0, len(fit) - 1, count).round().astype(int))
+    frames = frames[fit.valid[frames]] if fit.valid[frames].any() else frames
+    bank = Bank(head, fit, motion, light, rgb, alpha, keep=max(64, min(len(fit), 256)))
+    areas = boxes(head, fit, motion, sweep, config.removed, config.driven)
+    own = np.arange(len(fit))
+    shown = plan(motion, motion, max(layers, 1), fit.valid, own, round(APART * fps))
+    if not layers:
+        shown = type(shown)(shown.source[:, :0], shown.weight[:, :0], shown.cost)
+    examples = Examples(bank, areas, shown, frames, size, reporter)
+    del bank
+    trunk = face_trunk(device) if config.perceptual > 0 else None
+
+    kept = time.monotonic()
+    try:
+        for step in range(step, steps):
+            reporter.progress("synthesis", step, steps)
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate * _rate(step, steps)
+            order = np.random.default_rng([seed, step])
+            example = examples.batch(order.integers(0, len(examples), config.batch), device)
+            recipe = networks(example.true[:, :3], example.known, example.driven, example.guides, example.layers)
+            total = loss(recipe, example, config, trunk, joint=step >= config.steps_local)
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
+            optimizer.step()
+            if checkpoint and time.monotonic() - kept > KEEP_EVERY:
+                _keep(checkpoint, networks, optimizer, step + 1, config)
+                kept = time.monotonic()
+    except Cancelled:
+        if checkpoint:
+            _keep(checkpoint, networks, optimizer, step, config)
+        raise
+    reporter.progress("synthesis", steps, steps)
+    if checkpoint:
+        _keep(checkpoint, networks, optimizer, steps, config)
+    return synthesis
+
+
+def _rate(step: int, steps: int) -> float:
+    """Share of the learning rate: a short rise, then a cosine."""
+    return min(1.0, (step + 1) / 20) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * step / max(steps, 1))))
+
+
+def _shape(config: SynthesisConfig) -> str:
+    """What must agree for a training to be taken up."""
+    return f"{config.size} {config.channels} {config.neighbours if config.retrieval else 0} {config.normalised}"
+
+
+def _keep(path: Path, networks: Networks, optimizer: torch.optim.Adam, step: int, config: SynthesisConfig) -> None:
+    """Write the training's state beside its place and move it in."""
+    import os
+
+    from safetensors.torch import save_file
+
+    tensors = {f"net.{k}": v.contiguous() for k, v in networks.state_dict().items()}
+    for n, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{n}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()}
+    beside = path.with_name(path.name + ".new")
+    save_file(tensors, str(beside), {"step": str(step), "shape": _shape(config)})
+    os.replace(beside, path)
+
+
+def _take_up(path: Path, networks: Networks, optimizer: torch.optim.Adam, config: SynthesisConfig) -> int:
+    """Load a kept training; 0 where there is none that fits."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return 0
+    try:
+        with safe_open(str(path), "pt") as file:
+            meta = file.metadata() or {}
+            if meta.get("shape") != _shape(config):
+                return 0
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return 0
+    networks.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
+    whole = optimizer.state_dict()
+    for key, value in tensors.items():
+        if key.startswith("adam."):
+            _, n, name = key.split(".")
+            whole["state"].setdefault(int(n), {})[name] = value
+    optimizer.load_state_dict(whole)
+    return int(meta["step"])
