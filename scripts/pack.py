@@ -52,7 +52,7 @@ def pack(root: Path, folder: Path) -> Path:
 
 
 def blenders_own_check(path: Path) -> str:
-    """What Blender's extension tool says against the zip; empty where it finds nothing, or where there is no Blender."""
+    """What Blender's extension tool says against the zip; empty where it finds nothing or is not there."""
     found = importlib.util.find_spec("bpy")
     if found is None or found.origin is None:
         print("bpy is not installed: the zip was not checked by Blender's own validate.", file=sys.stderr)

@@ -1,0 +1,86 @@
+"""What the operators share: arguments over settings, errors as reports, jobs waited for or watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty
+
+from ..relitalk_addon import jobs, preferences, settings, watch
+from ..relitalk_addon.engine import ReliTalkError
+
+ARGUMENT = {"SKIP_SAVE"}
+
+
+def allowed(cls: type, context: bpy.types.Context, *reasons: Callable[[bpy.types.Context], str]) -> bool:
+    """Whether a button can be pressed; its tooltip says why not.
+
+    Only the sidebar asks for all that is missing in the settings: a script may give it as arguments.
+    """
+    if bpy.app.background or context.area is None or context.area.type != "VIEW_3D":
+        return True
+    for reason in reasons:
+        why = reason(context)
+        if why:
+            cls.poll_message_set(why)
+            return False
+    return True
+
+
+def engine_missing(_: bpy.types.Context) -> str:
+    """Why the engine cannot be asked."""
+    return preferences.engine_complaint()
+
+
+class Argued:
+    """An operator whose unset arguments mean the scene's settings."""
+
+    def value(self, context: bpy.types.Context, name: str) -> Any:
+        """An argument as it was given; the setting where it was not."""
+        if self.properties.is_property_set(name):
+            return getattr(self, name)
+        return getattr(settings.get(context), name)
+
+
+class Waiting:
+    """An operator that begins a job: it waits for it where there is no window, else it is shown in the panel."""
+
+    wait: BoolProperty(
+        name="Wait", default=bpy.app.background, options=ARGUMENT,
+        description="Come back when the job is done, instead of letting it run in the background",
+    )
+
+    def attend(self, begin: Callable[[], jobs.Job], then: Callable[[jobs.Job], None]) -> set[str]:
+        """Begin a job; wait and do what follows, or leave both to the window.
+
+        Args:
+            begin: begins the job; its errors become reports.
+            then: what follows a job that was waited for.
+        """
+        try:
+            job = begin()
+        except ReliTalkError as error:
+            return self.refuse(error)
+        if not self.wait:
+            watch.follow(job)
+            self.report({"INFO"}, f"{job.order.title}: begun, see the panel Jobs")
+            return {"FINISHED"}
+        jobs.wait(job)
+        for warning in job.warnings:
+            self.report({"WARNING"}, warning)
+        if job.state is not jobs.State.DONE:
+            self.report({"ERROR"}, job.message or f"{job.order.title} was cancelled.")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{job.order.title}: done")
+        try:
+            then(job)
+        except ReliTalkError as error:
+            return self.refuse(error)
+        return {"FINISHED"}
+
+    def refuse(self, error: ReliTalkError) -> set:
+        """Say why nothing was done."""
+        self.report({"ERROR"}, str(error))
+        return {"CANCELLED"}

@@ -1,0 +1,224 @@
+"""The scene's light as the engine wants it: the world's panorama integrated in the portrait's own axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Euler
+
+from ..relitalk_engine.errors import ReliTalkError
+from ..relitalk_engine.lighting import envmap, sh
+from ..relitalk_engine.lighting.light import Light
+from . import compat, panorama, settings, stage
+
+ENVIRONMENT = "relitalk_environment"
+"""Custom property of a scene: the matched light's environment, [32, 64, 3] flat."""
+FINE = (256, 512)
+"""Rows and columns to which a panorama is brought before it is turned freely."""
+
+
+@dataclass(frozen=True)
+class Sky:
+    """A world as a picture at infinity."""
+
+    radiance: np.ndarray
+    """[H, W, 3] linear Rec.709, Blender's equirectangular layout, its strength included."""
+    lookup: np.ndarray
+    """[3, 3]: the radiance along the world direction d is the picture's at lookup · d."""
+
+
+def capture(context: bpy.types.Context, source: str = "WORLD") -> Light:
+    """The light that falls on the portrait, in its own axes.
+
+    Args:
+        context: whose scene it is.
+        source: WORLD: the world alone; SCENE: all that shines and stands around the portrait, rendered.
+
+    Raises:
+        ReliTalkError: there is no world, it is black, or its image cannot be read or is no light.
+    """
+    scene, axes = context.scene, stage.axes(context)
+    if source == "SCENE":
+        portrait = stage.portrait(context)
+        at = portrait.matrix_world.translation if portrait else scene.cursor.location
+        sky = Sky(panorama.of_scene(scene, at.copy(), stage.portraits(scene)), np.eye(3))
+        name = scene.name
+    else:
+        if scene.world is None:
+            raise ReliTalkError("no_world", f"{scene.name} has no world.", "Add one in the World properties.")
+        sky, name = of_world(scene.world), scene.world.name
+    radiance = envmap.checked_radiance(sky.radiance, name)
+    if not radiance.any():
+        raise ReliTalkError("black_world", f"{name} is black: there is no light to match.", "Light it first.")
+    return in_frame(Sky(radiance, sky.lookup), axes, {"kind": source.lower(), "name": name})
+
+
+def of_world(world: bpy.types.World) -> Sky:
+    """A world's sky: computed from its image or colour where its nodes are plain, rendered where they are not.
+
+    Raises:
+        ReliTalkError: its image cannot be read.
+    """
+    if not compat.uses_nodes(world):
+        return _flat(np.array(world.color))
+    output = world.node_tree.get_output_node("CYCLES")
+    surface = _source(output.inputs["Surface"]) if output else None
+    if surface is None:
+        return _flat(np.zeros(3))
+    background = surface.node
+    if background.bl_idname == "ShaderNodeBackground" and not background.mute:
+        strength = background.inputs["Strength"]
+        colour = _source(background.inputs["Color"])
+        if not strength.is_linked and colour is None:
+            return _flat(np.array(background.inputs["Color"].default_value[:3]) * strength.default_value)
+        if not strength.is_linked and colour.node.bl_idname == "ShaderNodeTexEnvironment":
+            sky = _of_image(colour.node, strength.default_value)
+            if sky is not None:
+                return sky
+    return Sky(panorama.of_world(world), np.eye(3))
+
+
+def _flat(colour: np.ndarray) -> Sky:
+    """One colour all around, in Blender's working space."""
+    colour = panorama.to_rec709(colour.astype(np.float32))
+    return Sky(np.broadcast_to(np.maximum(colour, 0.0), (32, 64, 3)).astype(np.float32), np.eye(3))
+
+
+def _of_image(node: bpy.types.ShaderNodeTexEnvironment, strength: float) -> Sky | None:
+    """An Environment Texture's sky; None where it takes a render to know."""
+    lookup = _lookup(node)
+    image = node.image
+    if node.mute or lookup is None or node.projection != "EQUIRECTANGULAR" or strength < 0.0:
+        return None
+    if image is None:
+        return _flat(np.zeros(3))
+    if image.source not in {"FILE", "GENERATED"}:
+        return None
+    radiance = panorama.read_image(image)
+    return None if radiance is None else Sky(radiance * np.float32(strength), lookup)
+
+
+def _lookup(node: bpy.types.ShaderNodeTexEnvironment) -> np.ndarray | None:
+    """How the texture's vector follows from the world direction, [3, 3]; None where it is more than a rotation."""
+    source = _source(node.inputs["Vector"])
+    if source is None:
+        return np.eye(3)
+    if source.node.bl_idname == "ShaderNodeTexCoord":
+        return np.eye(3) if source.name == "Generated" else None
+    mapping = source.node
+    if mapping.bl_idname != "ShaderNodeMapping" or mapping.mute:
+        return None
+    before = _source(mapping.inputs["Vector"])
+    if before is None or before.node.bl_idname != "ShaderNodeTexCoord" or before.name != "Generated":
+        return None
+    place, turn, size = (mapping.inputs.get(name) for name in ("Location", "Rotation", "Scale"))
+    if any(socket is not None and socket.is_linked for socket in (place, turn, size)):
+        return None
+    scale = np.array(size.default_value)
+    moved = mapping.vector_type in {"POINT", "TEXTURE"} and np.abs(np.array(place.default_value)).max() > 1e-6
+    if moved or scale.min() <= 0.0 or np.ptp(scale) > 1e-6 * scale.max():
+        return None
+    matrix = np.array(Euler(turn.default_value, "XYZ").to_matrix(), float)
+    return matrix.T if mapping.vector_type == "TEXTURE" else matrix
+
+
+def _source(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
+    """The output that feeds a socket, through reroutes; None where nothing does."""
+    while socket.is_linked:
+        source = socket.links[0].from_socket
+        if source.node.bl_idname != "NodeReroute":
+            return source
+        socket = source.node.inputs[0]
+    return None
+
+
+def in_frame(sky: Sky, axes: np.ndarray, source: dict[str, str]) -> Light:
+    """A sky as a light in a frame.
+
+    Args:
+        sky: what shines.
+        axes: [3, 3] the frame's axes in the world, as columns.
+        source: kept in the light.
+
+    Returns:
+        Its coefficients are of the whole panorama, its environment is 64×32.
+    """
+    turn = axes.T @ sky.lookup.T @ stage.ALONG_Y  # from the panorama as a viewer along +Y sees it to the frame
+    coefficients = sh.rotate(sh.project(sky.radiance), turn)
+    if abs(turn[1, 1] - 1.0) < 1e-6:
+        degrees = float(np.degrees(np.arctan2(-turn[0, 2], turn[0, 0])))
+        environment = envmap.to_environment(sky.radiance, degrees)
+    else:
+        environment = _turned(sky.radiance, turn)
+    return Light(coefficients, environment, dict(source))
+
+
+def _turned(radiance: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """A panorama turned freely and brought to 64×32; a constant stays one."""
+    if radiance.shape[0] > FINE[0]:
+        radiance = envmap.to_environment(radiance, size=FINE)
+    else:
+        rows, columns = (-(-fine // coarse) for fine, coarse in zip(FINE, radiance.shape, strict=False))
+        radiance = np.repeat(np.repeat(radiance, rows, 0), columns, 1)
+    fine = radiance.shape[:2]
+    height, width = envmap.ENVIRONMENT_SIZE
+    row, column = envmap.texel(envmap.directions(*fine).reshape(-1, 3) @ turn.T, height, width)
+    row = np.clip(row, 0.0, height - 1.0)
+    top, left = np.minimum(row.astype(int), height - 2), np.floor(column).astype(int)
+    down, right = row - top, column - left
+    areas = envmap.solid_angles(*fine).reshape(-1)
+    power = radiance.reshape(-1, 3) * areas[:, None]
+    light, weight = np.zeros((height * width, 3)), np.zeros(height * width)
+    for r, c, share in (
+        (top, left, (1 - down) * (1 - right)), (top, left + 1, (1 - down) * right),
+        (top + 1, left, down * (1 - right)), (top + 1, left + 1, down * right),
+    ):
+        place = r * width + c % width
+        weight += np.bincount(place, share * areas, height * width)
+        for channel in range(3):
+            light[:, channel] += np.bincount(place, share * power[:, channel], height * width)
+    return (light / np.maximum(weight, 1e-12)[:, None]).reshape(height, width, 3).astype(np.float32)
+
+
+def keep(scene: bpy.types.Scene, light: Light) -> None:
+    """Make a light the scene's matched one: its coefficients in the settings, its environment beside them."""
+    scene.relitalk.light_sh = light.sh.reshape(-1).tolist()
+    scene.relitalk.light = settings.MATCHED
+    if light.environment is None:
+        scene.pop(ENVIRONMENT, None)
+    else:
+        scene[ENVIRONMENT] = light.environment.reshape(-1).tolist()
+
+
+def kept(scene: bpy.types.Scene) -> Light:
+    """The scene's matched light; the coefficients count, and the environment goes where they were set by hand.
+
+    Raises:
+        ReliTalkError: no light was matched.
+    """
+    coefficients = np.array(scene.relitalk.light_sh, float).reshape(9, 3)
+    if not coefficients.any():
+        raise ReliTalkError("no_light", "No light is matched yet.", "Press Match Light first.")
+    flat = scene.get(ENVIRONMENT)
+    source = {"kind": "matched", "name": scene.name}
+    if flat is not None and len(flat) == np.prod(envmap.ENVIRONMENT_SIZE) * 3:
+        environment = np.array(flat[:], np.float32).reshape(*envmap.ENVIRONMENT_SIZE, 3)
+        if np.allclose(sh.project(environment), coefficients, atol=0.15 * float(np.abs(coefficients[0]).max())):
+            return Light(coefficients, environment, source)
+    return Light(coefficients, None, source)
+
+
+def spec_for_job(scene: bpy.types.Scene, text: str, folder: Path) -> str:
+    """The engine's LIGHT for a setting: a matched light is written into the job's folder.
+
+    Raises:
+        ReliTalkError: no light was matched, or the folder cannot be written.
+    """
+    if text != settings.MATCHED:
+        return text if text in {"source", "olat"} or text.startswith("dir:") else str(settings.path(text))
+    path = folder / "light.json"
+    kept(scene).save(path)
+    return str(path)
