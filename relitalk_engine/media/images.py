@@ -147,6 +147,7 @@ def write_exr(path: str | Path, channels: Mapping[str, np.ndarray], metadata: Ma
     if "A" in names:
         spec.alpha_channel = names.index("A")
     spec.attribute("compression", "zip")
+    spec.attribute("DateTime", "")  # the same picture is the same file
     for key, value in (metadata or {}).items():
         spec.attribute(key, str(value))
     with replacing(path) as part:
