@@ -1,0 +1,1 @@
+"""Speed and fidelity, printed as tables; see README.md here."""

@@ -1,0 +1,40 @@
+"""`python -m benchmarks [NAME ...]`: speed and fidelity on real clips, printed as tables."""
+
+import argparse
+import sys
+
+from . import pixels, speed, voice
+
+BENCHMARKS = {
+    "sample": speed.sample,
+    "train": speed.train,
+    "render": speed.render,
+    "reconstruction": pixels.reconstruction,
+    "outside": pixels.outside,
+    "mouth": voice.mouth,
+    "scramble": pixels.scramble,
+    "truth": pixels.truth,
+}
+
+
+def main() -> int:
+    """Run the named benchmarks, or all."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--again", action="store_true", help="train again what was trained before")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    for name in arguments.names or BENCHMARKS:
+        print(f"== {name}", flush=True)
+        try:
+            for line in BENCHMARKS[name](arguments.again):
+                print(f"  {line}", flush=True)
+        except FileNotFoundError as error:
+            print(f"  skipped: {error}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
