@@ -1,4 +1,4 @@
-"""What the pixels must be: the clip's own where nothing was driven, and free of the footage's mouth where something was."""
+"""What the pixels must be: the clip's own where nothing was driven; free of the footage's mouth where something was."""
 
 from __future__ import annotations
 

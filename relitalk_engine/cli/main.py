@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
 import os
 import sys
 import tempfile
 import traceback
+import warnings
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import BUG, MACHINE, Cancelled, ReliTalkError
 from ..events import Reporter
 from . import arguments, stopping
+
+LOG_FILE = "log.txt"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,12 +30,12 @@ def main(argv: list[str] | None = None) -> int:
         0 done, 1 a bug, 2 the input or the call is wrong, 3 cancelled, 4 this machine lacks something.
     """
     words = sys.argv[1:] if argv is None else argv
-    for name in ("GLOG_minloglevel", "TF_CPP_MIN_LOG_LEVEL"):  # mediapipe's chatter is no news to the user
-        os.environ.setdefault(name, "3")
+    events, job = "--events" in words, _job(words)
+    lines = _own_the_terminal(events, job) if argv is None else None
     try:
-        reporter = Reporter("--events" in words, _job(words), stdout=_stdout(argv is None and "--events" in words))
+        reporter = Reporter(events, job, stdout=lines)
     except ReliTalkError as error:
-        Reporter("--events" in words).error(error)
+        Reporter(events, stdout=lines).error(error)
         return error.exit_code
     try:
         parsed = arguments.build().parse_args(words)
@@ -63,12 +69,28 @@ def _job(words: list[str]) -> Path | None:
     return None
 
 
-def _stdout(private: bool):
-    """Where event lines go. In a process of our own, what a library prints must not come between them."""
-    if not private:
+def _own_the_terminal(events: bool, job: Path | None) -> TextIO | None:
+    """Keep what libraries print in native code from coming between our lines; a job keeps it in `log.txt`.
+
+    Returns:
+        Where event lines go; None: stdout.
+    """
+    for name in ("GLOG_minloglevel", "TF_CPP_MIN_LOG_LEVEL"):
+        os.environ.setdefault(name, "3")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+    sink = os.open(os.devnull, os.O_WRONLY)
+    if job is not None:
+        with contextlib.suppress(OSError):
+            job.mkdir(parents=True, exist_ok=True)
+            sink = os.open(job / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
+    os.dup2(sink, 2)
+    if not events:
         return None
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    os.dup2(sink, 1)
     return lines
 
 
