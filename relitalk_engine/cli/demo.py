@@ -1,4 +1,4 @@
-"""`relitalk demo`: the sample clip trained, driven by its second sentence under two lights; a sheet and a film of it."""
+"""`relitalk demo`: the sample clip trained, driven by its second sentence under two lights; a sheet and a film."""
 
 from __future__ import annotations
 
