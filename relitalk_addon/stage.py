@@ -158,7 +158,7 @@ def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
 def _shape(mesh: bpy.types.Mesh, take: Take, place: Placement) -> None:
     """A rectangle in the plane's own XY, in metres, (0, 0) between the eyes."""
     width, height = take.info.size
-    u, v = place.eyes
+    u, v = place.eye_centre
     size = place.metres_per_pixel
     left, right, top, bottom = -u * size, (width - u) * size, v * size, (v - height) * size
     corners = [(left, bottom, 0.0), (right, bottom, 0.0), (right, top, 0.0), (left, top, 0.0)]
@@ -180,14 +180,14 @@ def _sound(scene: bpy.types.Scene, take: Take, timing: Timing, name: str, say: S
     for strip in [strip for strip in strips if strip.name == name and strip.type == "SOUND"]:
         channel = strip.channel
         strips.remove(strip)
-    if not take.audio_path.is_file():
+    if take.sound is None:
         return
     rate = Fraction(scene.render.fps) / Fraction(scene.render.fps_base).limit_denominator(100000)
     frames = ceil(Fraction(take.info.total) / take.info.fps * rate)
     if not channel:
         channel = _free_channel(strips, timing.start, timing.start + frames)
     try:
-        strip = strips.new_sound(name, str(take.audio_path), channel, timing.start)
+        strip = strips.new_sound(name, str(take.sound), channel, timing.start)
     except RuntimeError as error:
         say(f"The take stands in the scene without its sound: {str(error).removeprefix('Error: ').strip()}.")
         return
