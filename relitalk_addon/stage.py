@@ -115,8 +115,9 @@ def place(context: bpy.types.Context, take: Take, timing: Timing, look: Look, sa
 
 
 def as_filmed(scene: bpy.types.Scene) -> None:
-    """Let the display show scene-linear values as they are: the Standard view, nothing added."""
+    """Let the display show scene-linear values as they are: the Standard view, and nothing added, noise neither."""
     scene.display_settings.display_device = "sRGB"
+    scene.render.dither_intensity = 0.0
     view = scene.view_settings
     view.view_transform = "Standard"
     view.look = "None"

@@ -106,8 +106,8 @@ def test_as_filmed_the_display_equals_the_take(scene, make_take, studio, tmp_pat
     wanted = np.interp(rgb, linear, curve)
     wanted = wanted if exr else np.rint(wanted * 255) / 255
     inside = alpha == 1.0
-    assert np.abs(shown[..., :3] - wanted)[inside].max() <= 1.01 / 255
-    assert np.abs(shown[..., 3] - alpha).max() <= 1.01 / 255
+    assert np.abs(shown[..., :3] - wanted)[inside].max() <= 1 / 255
+    assert np.abs(shown[..., 3] - alpha).max() <= 1 / 255
     rim = (alpha > 0.3) & (alpha < 1.0)
     assert np.abs(shown[..., :3] - wanted)[rim].max() < 3 / 255
 
