@@ -1,8 +1,5 @@
 """`python -m relitalk_engine` is `relitalk`."""
 
-import sys
+import runpy
 
-from .cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+runpy.run_module(f"{__package__}.cli", run_name="__main__", alter_sys=True)

@@ -24,15 +24,13 @@ NEEDED = {
     "cv2": "resampling and filters (OpenCV)",
     "mediapipe": "face landmarks and the person mask",
     "embreex": "rays, for shadows and normals",
-    "trimesh": "meshes",
     "pocketsphinx": "phones of speech",
-    "silero_vad": "speech or silence",
+    "silero_vad": "speech or silence (weights alone)",
     "face_recognition_models": "identity and perceptual features (weights alone)",
-    "pymatting": "matte edges",
     "safetensors": "weight files",
 }
 """Modules to import, and what each is for."""
-DATA_ONLY = {"face_recognition_models"}
+DATA_ONLY = {"face_recognition_models", "silero_vad"}
 """Packages read for their files and never imported."""
 
 

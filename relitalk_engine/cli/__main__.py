@@ -1,0 +1,7 @@
+"""`python -m relitalk_engine.cli` is `relitalk`."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())
