@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..lighting import envmap, sh
+from .shadow import self_shadow
 
 START_SIZE = (16, 32)
 """Rows and columns of the environment that is solved for: about what diffuse skin can tell."""
@@ -32,25 +33,6 @@ class SkinSamples:
     """[P, 9] the head's radiance transfer with visibility, or None."""
     transfer0: np.ndarray | None = None
     """[P, 9] the same without."""
-
-
-def self_shadow(transfer: np.ndarray, transfer0: np.ndarray, light: np.ndarray, floor: float = 0.06) -> np.ndarray:
-    """How much of the light reaches a point past the head itself, V of decision 5.
-
-    Args:
-        transfer: [..., 9] with visibility (numpy or torch).
-        transfer0: [..., 9] without.
-        light: [9, 3] radiance coefficients of the same kind.
-        floor: the light that always finds a way (through skin, off the shoulders), as a share of the mean light.
-
-    Returns:
-        [..., 3] in 0..1, per channel.
-    """
-    # A share of the mean light on both sides keeps the quotient calm where neither sees any.
-    always = (floor + 1e-6) * abs(transfer0[..., :1]) * abs(light[:1]) + 1e-6
-    seen = (transfer @ light).clip(0) + always
-    free = (transfer0 @ light).clip(0) + always
-    return (seen / free).clip(0, 1)
 
 
 def fit_environment(samples: SkinSamples, size: tuple[int, int] = START_SIZE, rounds: int = 6) -> np.ndarray:

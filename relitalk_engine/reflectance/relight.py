@@ -4,6 +4,7 @@ The frame is A ⊙ S + C ⊙ S_spec + R with the source's light, and R is whatev
 light gives the frame back. Under another light S and S_spec are looked up anew, and R fades as the light departs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -12,7 +13,6 @@ import numpy as np
 from ..lighting import lit_sphere
 from ..lighting.light import Light
 from ..lighting.lit_sphere import LitSphere
-from .light_start import self_shadow
 
 SHADING_FLOOR = 0.06
 """Least old light to divide by, as a share of its mean over the sphere of normals."""
@@ -21,8 +21,8 @@ SPECULAR_SHARE = 0.6
 """Most of a pixel that may be taken for highlight."""
 FADE = 0.12
 """Departure of the light (one minus correlation) at which the residual has fallen to 1/e."""
-HAIR_WRAP = 0.5
-"""How far hair is lit by the mean light around its normal instead of by its normal alone."""
+HAIR_NORMAL, HAIR_MEAN, HAIR_BEHIND = 0.5, 0.3, 1.0
+"""Shares of the light on hair."""
 
 
 @dataclass
@@ -39,12 +39,10 @@ class Frame:
     """[H, W, 1] matte."""
     gain: np.ndarray | None = None
     """[H, W, 3] logarithm of F_albedo's gain on the image divided by its shading; None is none."""
-    transfer: np.ndarray | None = None
-    """[H, W, 9] the head's radiance transfer with visibility, turned with the head; None: nothing shadows."""
-    transfer0: np.ndarray | None = None
-    """[H, W, 9] the same without visibility."""
-    soft: np.ndarray | None = None
-    """[H, W, 1] 0..1, how far a pixel is hair, whose strands take light from all around the normal."""
+    visibility: Callable[[np.ndarray], np.ndarray] | None = None
+    """Light [9, 3] to V [H, W, 3] (``shadow.PixelShadow``); None: nothing shadows."""
+    hair: np.ndarray | None = None
+    """[H, W, 1] 0..1, how far a pixel is hair."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ class BakedLight:
     """[9, 3] radiance coefficients."""
     sphere: LitSphere
     """With the subject's specular exponent."""
-    wrapped: np.ndarray
-    """[S, S, 3] the diffuse sphere blurred towards the mean light, for hair."""
+    hair: np.ndarray
+    """[S, S, 3] the diffuse sphere of hair."""
     level: np.ndarray
     """[3] mean of the diffuse sphere's disc."""
 
@@ -88,16 +86,31 @@ def bake(light: Light, exponent: float) -> BakedLight:
         exponent: the subject's Blinn-Phong exponent.
     """
     sphere = lit_sphere.bake(light, exponent)
-    size = sphere.diffuse.shape[0]
-    around = lit_sphere.normals(size)
-    disc = around[..., 2] > 0
-    level = sphere.diffuse[disc].mean(0)
-    coefficients = np.asarray(light.sh, np.float32)
-    # Light from everywhere, bent half-way to the light at the normal: the band-0 and band-1 part of the light.
-    even = np.maximum(coefficients[:1] * 0.282095 + 0.5 * around.astype(np.float32) @ (
-        0.488603 * coefficients[[3, 1, 2]]), 0.1 * coefficients[:1] * 0.282095)
-    wrapped = (1 - HAIR_WRAP) * sphere.diffuse + HAIR_WRAP * even.astype(np.float32)
-    return BakedLight(coefficients, sphere, np.ascontiguousarray(wrapped, np.float32), level.astype(np.float32))
+    around = lit_sphere.normals(sphere.diffuse.shape[0])
+    level = sphere.diffuse[around[..., 2] > 0].mean(0)
+    hair = hair_shading(sphere.diffuse, around.astype(np.float32), np.asarray(light.sh, np.float32))
+    return BakedLight(np.asarray(light.sh, np.float32), sphere, hair, level)
+
+
+def hair_shading(diffuse, normal, light):
+    """Light on hair: half by the normal, the rest from all around, and from behind through its outline.
+
+    Strands scatter forward and have no surface: hair in front of the light glows at its rim.
+
+    Args:
+        diffuse: [..., 3] shading of a wall at the normal (numpy or torch).
+        normal: [..., 3] unit, camera frame.
+        light: [9, 3] radiance coefficients.
+
+    Returns:
+        [..., 3].
+
+    Source: weights by looking at rendered strands (Cycles' principled hair) under eight panoramas.
+    """
+    mean = (light[0] * 0.282095).clip(0)
+    # Irradiance / pi of a wall that faces away from the camera, by the harmonics.
+    behind = (light[0] * 0.282095 - light[2] * 0.325735 + light[6] * 0.157696).clip(0)
+    return HAIR_NORMAL * diffuse + HAIR_MEAN * mean + HAIR_BEHIND * (1 - normal[..., 2:]).clip(0) * behind
 
 
 def look_up(sphere: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -116,23 +129,18 @@ def look_up(sphere: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return cv2.remap(sphere, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def shading(frame: Frame, light: BakedLight) -> np.ndarray:
-    """S = lit_sphere_diffuse(N) · V, [H, W, 3]."""
+def light_up(frame: Frame, light: BakedLight) -> tuple[np.ndarray, np.ndarray]:
+    """S = lit_sphere_diffuse(N) · V and C ⊙ S_spec, which does not reach where the light does not. [H, W, 3] each."""
     lit = look_up(light.sphere.diffuse, frame.normal)
-    if frame.soft is not None:
-        lit += frame.soft * (look_up(light.wrapped, frame.normal) - lit)
-    if frame.transfer is not None and frame.transfer0 is not None:
-        lit *= self_shadow(frame.transfer, frame.transfer0, light.sh)
-    return lit
-
-
-def specular(frame: Frame, light: BakedLight) -> np.ndarray:
-    """C ⊙ S_spec, [H, W, 3]; a highlight does not reach where the light does not."""
-    lit = look_up(light.sphere.specular, frame.normal)
-    lit *= frame.specular_weight
-    if frame.transfer is not None and frame.transfer0 is not None:
-        lit *= self_shadow(frame.transfer, frame.transfer0, light.sh)
-    return lit
+    if frame.hair is not None:
+        lit += frame.hair * (look_up(light.hair, frame.normal) - lit)
+    shine = look_up(light.sphere.specular, frame.normal)
+    shine *= frame.specular_weight
+    if frame.visibility is not None:
+        visible = frame.visibility(light.sh)
+        lit *= visible
+        shine *= visible
+    return lit, shine
 
 
 def decompose(frame: Frame, source: BakedLight) -> Reflectance:
@@ -142,7 +150,7 @@ def decompose(frame: Frame, source: BakedLight) -> Reflectance:
         frame: the frame.
         source: its own light.
     """
-    shade, shine = shading(frame, source), specular(frame, source)
+    shade, shine = light_up(frame, source)
     floor = SHADING_FLOOR * source.level + 1e-5
     # A highlight is at most a share of its pixel, approached smoothly.
     most = SPECULAR_SHARE * frame.image + 1e-6
@@ -181,7 +189,7 @@ def relight(frame: Frame, source: BakedLight, target: BakedLight, reflectance: R
         The passes, which add up, and the beauty, never negative.
     """
     found = reflectance or decompose(frame, source)
-    shade, shine = shading(frame, target), specular(frame, target)
+    shade, shine = light_up(frame, target)
     lit = found.albedo * shade
     lit += shine
     strength, weight = departure(source, target)

@@ -1,0 +1,277 @@
+"""The subject's decomposition: its networks, its light, and what they make of a frame."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..lighting import lit_sphere
+from ..lighting.light import Light
+from ..media.images import linear_to_srgb, srgb_to_linear
+from .learned_light import BakedSphere, LearnedLight
+from .networks import FAlbedo, FCspec, FNormal, facing
+from .relight import ALBEDO_MOST, SHADING_FLOOR, SPECULAR_SHARE, hair_shading
+from .shadow import self_shadow
+
+EVEN_SHARE = 0.8
+EVEN_RADIUS = 0.022
+"""Unexplained light on skin that is broader than this share of the image counts as light, not paint."""
+
+
+@dataclass
+class Batch:
+    """Frames at the networks' size; [B, C, S, S] torch."""
+
+    image: Tensor
+    """3, linear."""
+    normal: Tensor
+    """3, N̂."""
+    alpha: Tensor
+    """1."""
+    skin: Tensor
+    """1."""
+    hair: Tensor
+    """1."""
+    transfer: Tensor | None = None
+    """9, the head's radiance transfer."""
+    transfer0: Tensor | None = None
+    """9, the same without visibility."""
+
+    @property
+    def encoded(self) -> Tensor:
+        """[B, 3, S, S] sRGB-encoded image."""
+        return linear_to_srgb(self.image.clamp(0, 1))
+
+    def select(self, index: Tensor) -> "Batch":
+        """Some of the frames."""
+        return Batch(*[None if v is None else v[index] for v in self.__dict__.values()])
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same on a device."""
+        return Batch(*[None if v is None else v.to(device) for v in self.__dict__.values()])
+
+    @classmethod
+    def join(cls, batches: list["Batch"]) -> "Batch":
+        """One batch of many."""
+        columns = zip(*[b.__dict__.values() for b in batches], strict=True)
+        return cls(*[None if any(v is None for v in column) else torch.cat(column) for column in columns])
+
+
+@dataclass
+class Decomposition:
+    """What a batch is made of; [B, C, S, S]."""
+
+    normal: Tensor
+    delta: Tensor
+    specular_weight: Tensor
+    gain: Tensor
+    albedo: Tensor
+    shading: Tensor
+    shine: Tensor
+
+    def rendered(self, tinted: bool) -> Tensor:
+        """Ĩ = A ⊙ S + C ⊙ S_spec; with ``tinted`` eq. 17's A ⊙ (S + C ⊙ S_spec)."""
+        return self.albedo * (self.shading + self.shine) if tinted else self.albedo * self.shading + self.shine
+
+
+class ReflectanceModel(nn.Module):
+    """F_normal, F_albedo, F_cspec and the clip's light, of one subject."""
+
+    def __init__(self, environment: np.ndarray, skin: np.ndarray, size: int, channels: int, paper: bool = False,
+                 use_normal: bool = True, use_specular: bool = True):
+        """An untrained decomposition, which already stands on the light's start.
+
+        Args:
+            environment: [*START_SIZE, 3] radiance of the clip's light, in the gauge.
+            skin: [3] mean skin albedo of the gauge.
+            size: side of the square that the networks see.
+            channels: of their first layers.
+            paper: A = F_albedo(Î) and tinted specular.
+            use_normal: refine the normal.
+            use_specular: have a specular part.
+        """
+        super().__init__()
+        self.size, self.channels, self.paper = size, channels, paper
+        self.use_normal, self.use_specular = use_normal, use_specular
+        self.light = LearnedLight(environment)
+        self.sphere = BakedSphere()
+        self.f_normal = FNormal(max(8, channels // 2))
+        self.f_albedo = FAlbedo(channels, direct=paper)
+        self.f_cspec = FCspec(max(8, channels // 2))
+        self.register_buffer("skin", torch.from_numpy(np.asarray(skin, np.float32)))
+
+    def radiance(self) -> Tensor:
+        """[K, 3] of the clip's light."""
+        return self.light.radiance(self.sphere.solid * (0.5 + 0.5 * self.sphere.directions[:, 2]))
+
+    def clip_light(self) -> Light:
+        """The clip's light, for ``light.json``."""
+        return self.light.to_light(self.sphere.solid * (0.5 + 0.5 * self.sphere.directions[:, 2]))
+
+    def specular_exponent(self) -> float:
+        """The subject's Blinn-Phong exponent."""
+        return float(self.light.exponent.detach())
+
+    def shade(self, batch: Batch, normal: Tensor, weight: Tensor, radiance: Tensor, visible: Tensor | None = None
+              ) -> tuple[Tensor, Tensor, Tensor]:
+        """Light a decomposed batch.
+
+        Args:
+            batch: for its hair and transfer.
+            normal: [B, 3, S, S], refined.
+            weight: [B, 1, S, S], C_spec.
+            radiance: [K, 3].
+            visible: [B, 3, S, S], self-shadow, where it is known already.
+
+        Returns:
+            S [B, 3, S, S], C ⊙ S_spec [B, 3, S, S], and the least shading to divide by [3].
+        """
+        diffuse, specular, coefficients = self.sphere(radiance, self.light.exponent)
+        hair = hair_shading(diffuse, self.sphere.around, coefficients)
+        surface = normal.permute(0, 2, 3, 1)
+        spheres = lit_sphere.sample(torch.cat([diffuse, specular, hair], -1), surface).permute(0, 3, 1, 2)
+        shade = spheres[:, :3] + batch.hair * (spheres[:, 6:] - spheres[:, :3])
+        shine = weight * spheres[:, 3:6]
+        if visible is None and batch.transfer is not None:
+            visible = self_shadow(
+                batch.transfer.permute(0, 2, 3, 1), batch.transfer0.permute(0, 2, 3, 1), coefficients.detach()
+            ).permute(0, 3, 1, 2)
+        if visible is not None:
+            shade, shine = shade * visible, shine * visible
+        inside = self.sphere.around[..., 2] > 0
+        return shade, shine, SHADING_FLOOR * diffuse[inside].mean(0) + 1e-5
+
+    def forward(self, batch: Batch, radiance: Tensor | None = None, visible: Tensor | None = None) -> Decomposition:
+        """Decompose frames lit by a known light, the clip's own if none is given."""
+        radiance = self.radiance() if radiance is None else radiance
+        encoded = batch.encoded
+        if self.use_normal:
+            normal, delta = self.f_normal(encoded, batch.normal)
+        else:
+            normal, delta = facing(batch.normal), torch.zeros_like(batch.normal)
+        weight = self.f_cspec(encoded, normal) * (1.0 if self.use_specular else 0.0)
+        shade, shine, floor = self.shade(batch, normal, weight, radiance, visible)
+        most = SPECULAR_SHARE * batch.image + 1e-6
+        matt = batch.image - shine * most / (shine + most)
+        start = matt / (shade.square() + floor[:, None, None].square()).sqrt()
+        gain = torch.zeros_like(start) if self.paper else self.even_skin(start, batch.skin)
+        started = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
+        gain = gain + self.f_albedo(encoded, started)
+        albedo = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
+        return Decomposition(normal, delta, weight, gain, albedo, shade, shine)
+
+    def even_skin(self, start: Tensor, skin: Tensor) -> Tensor:
+        """Where F_albedo begins: skin is taken as even over distances that paint rarely varies on.
+
+        Args:
+            start: [B, 3, S, S], linear, the image divided by its shading.
+            skin: [B, 1, S, S].
+
+        Returns:
+            [B, 3, S, S], logarithm of a smooth gain; it fades to 0 away from skin.
+        """
+        miss = (start.clamp(0.01, 2).log() - self.skin.log()[:, None, None]).clamp(-1.2, 1.2)
+        sigma = EVEN_RADIUS * start.shape[-1]
+        radius = int(np.ceil(2.5 * sigma))
+        steps = torch.arange(-radius, radius + 1, device=start.device, dtype=start.dtype)
+        kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
+        kernel = kernel / kernel.sum()
+
+        def blur(x: Tensor) -> Tensor:
+            count = x.shape[1]
+            across = kernel.reshape(1, 1, 1, -1).expand(count, 1, 1, -1)
+            x = F.conv2d(x, across, padding=(0, radius), groups=count)
+            return F.conv2d(x, across.transpose(2, 3), padding=(radius, 0), groups=count)
+
+        return -EVEN_SHARE * blur(miss * skin) / blur(skin).clamp_min(0.15)
+
+    @torch.no_grad()
+    def decompose(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
+                  visible: np.ndarray | None = None) -> "FramePasses":
+        """Decompose one frame at its own size.
+
+        Args:
+            image: [H, W, 3] uint8, sRGB.
+            normal: [H, W, 3], N̂.
+            alpha: [H, W], 0..1.
+            regions: ``skin`` and ``hair`` at least, [H, W] each.
+            visible: [H, W, 3], self-shadow under the clip's light.
+
+        Returns:
+            Its passes.
+        """
+        device = self.skin.device
+        batch = small_batch(image, normal, alpha, regions, self.size).to(device)
+        seen = None if visible is None else _tensor(_shrink(visible, self.size)).to(device)
+        found = self(batch, None, seen)
+        height, width = alpha.shape
+        # Outside the matte the networks never learned anything: carry the inside's values there before enlarging.
+        inside = batch.alpha
+        delta = _carry(found.delta, inside)[0].permute(1, 2, 0).cpu().numpy()
+        weight = _carry(found.specular_weight, inside)[0, 0].cpu().numpy()
+        gain = _carry(found.gain, inside)[0].permute(1, 2, 0).cpu().numpy()
+        refined = normal + cv2.resize(delta, (width, height), interpolation=cv2.INTER_LINEAR)
+        refined[..., 2] = np.maximum(refined[..., 2], 0.02)
+        refined /= np.linalg.norm(refined, axis=-1, keepdims=True)
+        weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
+        hair = _shrink(np.asarray(regions["hair"], np.float32), self.size)
+        return FramePasses(refined.astype(np.float32), weight, alpha.astype(np.float32), gain, hair)
+
+
+@dataclass
+class FramePasses:
+    """What is kept of a frame's decomposition (``passes.py`` writes and reads it)."""
+
+    normal: np.ndarray
+    """[H, W, 3] unit, camera frame, z above 0."""
+    specular_weight: np.ndarray
+    """[H, W] C_spec."""
+    alpha: np.ndarray
+    """[H, W]."""
+    gain: np.ndarray
+    """[S, S, 3] logarithm of the gain on the image divided by its shading, at the networks' size."""
+    hair: np.ndarray
+    """[S, S], how far a pixel is hair."""
+
+
+def small_batch(image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray], size: int
+                ) -> Batch:
+    """Bring a frame to the networks' size, averaging light and not codes.
+
+    Args:
+        image: [H, W, 3] uint8, sRGB.
+        normal: [H, W, 3] unit.
+        alpha: [H, W].
+        regions: ``skin`` and ``hair`` at least, [H, W] each.
+        size: side of the square.
+
+    Returns:
+        A batch of one.
+    """
+    turned = _shrink(normal, size)
+    turned = turned / np.maximum(np.linalg.norm(turned, axis=-1, keepdims=True), 1e-6)
+    maps = [_shrink(m, size)[..., None] for m in (alpha, regions["skin"], regions["hair"])]
+    return Batch(*[_tensor(v) for v in (_shrink(srgb_to_linear(image), size), turned, *maps)])
+
+
+def _shrink(values: np.ndarray, size: int) -> np.ndarray:
+    return cv2.resize(np.asarray(values, np.float32), (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
+
+
+def _carry(values: Tensor, alpha: Tensor) -> Tensor:
+    """Values inside the matte, carried outwards."""
+    weight = alpha.square()
+    out, cover = values * weight, weight
+    result = out / cover.clamp_min(1e-4)
+    for kernel in (5, 17):
+        wide = F.avg_pool2d(out, kernel, 1, kernel // 2) / F.avg_pool2d(cover, kernel, 1, kernel // 2).clamp_min(1e-4)
+        mix = ((cover - 0.05) / 0.25).clamp(0, 1) if kernel == 5 else (F.avg_pool2d(cover, 5, 1, 2) / 0.02).clamp(0, 1)
+        result = mix * result + (1 - mix) * wide
+    return result

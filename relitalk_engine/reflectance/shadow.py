@@ -1,0 +1,113 @@
+"""The head's shadow on itself, from radiance transfer per vertex to pixels (decision 5)."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..geometry.raster import Hits, interpolate
+from ..lighting import sh
+
+SPREAD = 0.035
+"""How far the shadow goes on beyond the head's mesh, as a share of the image's width."""
+
+
+def self_shadow(transfer: np.ndarray, transfer0: np.ndarray, light: np.ndarray, floor: float = 0.06) -> np.ndarray:
+    """How much of the light reaches a point past the head itself: V = (T·L) / (T₀·L).
+
+    Args:
+        transfer: [..., 9] with visibility (numpy or torch).
+        transfer0: [..., 9] without.
+        light: [9, 3] radiance coefficients of the same kind and frame.
+        floor: the light that always finds a way (through skin, off the shoulders), as a share of the mean light.
+
+    Returns:
+        [..., 3] in 0..1, per channel.
+    """
+    # A share of the mean light on both sides keeps the quotient calm where neither sees any.
+    always = floor * 0.282095 * abs(light[:1]) + 1e-6
+    seen = (transfer @ light).clip(0) + always
+    free = (transfer0 @ light).clip(0) + always
+    return (seen / free).clip(0, 1)
+
+
+@dataclass(frozen=True)
+class HeadShadow:
+    """Radiance transfer of one subject's head, in the head frame (``geometry.visibility.transfer``)."""
+
+    transfer: np.ndarray
+    """[V, 9]."""
+    transfer0: np.ndarray
+    """[V, 9], without visibility."""
+    faces: np.ndarray
+    """[F, 3]."""
+    open: np.ndarray | None = None
+    """[V] 0..1: where the shadow is not to be believed (mouth and eyes, whose insides the mesh only hints at)."""
+
+    def at(self, hits: Hits, rotation: np.ndarray) -> "PixelShadow":
+        """The shadow as one frame sees it.
+
+        Args:
+            hits: what the pixels see of the head.
+            rotation: [3, 3], head to camera.
+        """
+        return PixelShadow(self, hits, rotation)
+
+
+@dataclass(frozen=True)
+class PixelShadow:
+    """Self-shadow of one frame: call it with a light."""
+
+    head: HeadShadow
+    hits: Hits
+    rotation: np.ndarray
+
+    def __call__(self, light: np.ndarray) -> np.ndarray:
+        """V under a light.
+
+        Args:
+            light: [9, 3] radiance coefficients, camera frame.
+
+        Returns:
+            [H, W, 3] in 0..1; beyond the mesh it fades to 1.
+        """
+        turned = sh.rotate(light, self.rotation.T).astype(np.float32)
+        seen = self_shadow(self.head.transfer, self.head.transfer0, turned)
+        if self.head.open is not None:
+            seen = seen + self.head.open[:, None] * (1 - seen)
+        return _spread(interpolate(self.hits, seen.astype(np.float32), self.head.faces), self.hits.triangle >= 0)
+
+    def transfers(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """T and T₀ as small maps in the camera frame, [size, size, 9] each; beyond the mesh both are the mean's.
+
+        Args:
+            size: rows and columns.
+        """
+        found = []
+        bare, shadowed = self.head.transfer0, self.head.transfer
+        if self.head.open is not None:
+            shadowed = shadowed + self.head.open[:, None] * (bare - shadowed)
+        for values in (shadowed, bare):
+            turned = sh.rotate(values.T, self.rotation).T.astype(np.float32)
+            found.append(interpolate(self.hits, turned, self.head.faces))
+        mask = (self.hits.triangle >= 0).astype(np.float32)
+        cover = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)[..., None]
+        small = [cv2.resize(values, (size, size), interpolation=cv2.INTER_AREA) for values in found]
+        away = 1 - cover
+        constant = np.zeros(9, np.float32)
+        constant[0] = 3.5449  # an open point: shading 1 under radiance 1
+        return small[0] + away * constant, small[1] + away * constant
+
+
+def _spread(visible: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """V of the mesh, carried a little beyond its outline and faded to 1 there."""
+    height, width = mask.shape
+    step = max(1, width // 96)
+    size = (width // step, height // step)
+    weight = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    depth = cv2.resize((1 - visible) * mask[..., None], size, interpolation=cv2.INTER_AREA)
+    sigma = SPREAD * size[0]
+    near = cv2.GaussianBlur(weight, (0, 0), sigma)
+    depth = cv2.GaussianBlur(depth, (0, 0), sigma) / np.maximum(near, 0.5)[..., None]
+    beyond = 1 - cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(mask[..., None], visible, beyond.clip(0, 1)).astype(np.float32)
