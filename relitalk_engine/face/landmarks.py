@@ -135,6 +135,19 @@ def track(frames: Iterable[np.ndarray], total: int, reporter: Reporter, stage: s
         reporter.progress(stage, total, total)
     finally:
         tracker.close()
+    return bridge(points, tracker.faces_seen)
+
+
+def bridge(points: list[np.ndarray | None], faces_seen: int = 1) -> Track:
+    """A track from what was found in each frame; lost frames are filled linearly in time.
+
+    Args:
+        points: [478, 2] or None per frame.
+        faces_seen: the most faces seen at once.
+
+    Raises:
+        ReliTalkError: no face at all, or too few good frames (says how many).
+    """
     valid = np.array([p is not None for p in points], bool)
     good, count = int(valid.sum()), len(points)
     if good == 0:
@@ -153,4 +166,4 @@ def track(frames: Iterable[np.ndarray], total: int, reporter: Reporter, stage: s
     known = np.stack([points[i] for i in times]).reshape(len(times), -1)  # type: ignore[misc]
     every = np.arange(count)
     filled = np.stack([np.interp(every, times, known[:, k]) for k in range(known.shape[1])], -1)
-    return Track(filled.reshape(count, COUNT, 2).astype(np.float32), valid, tracker.faces_seen)
+    return Track(filled.reshape(count, COUNT, 2).astype(np.float32), valid, faces_seen)

@@ -1,0 +1,155 @@
+"""Following a face whose own mouth must not matter: another mouth of the same person stands in for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..events import Reporter
+from .landmarks import FaceTracker, Track, bridge
+
+ANCHORS = (33, 263, 133, 362, 168, 6, 70, 300, 105, 334)
+"""Corners of the eyes, bridge of the nose, brows: nothing that is ever covered, or the cover would follow itself."""
+NOSE_BASE = 2
+BELOW, ASIDE = 1.1, 0.75
+"""The covered box about the nose's base reaches to below the chin, in outer-eye distances."""
+HIDE_NOSE, HIDE_MOUTH = -0.1, -0.06
+"""Its upper edge: at the nose's tip for the coarse look, at the nostrils for the exact one."""
+GRID = np.array([0.1, 0.1, np.radians(5), np.log(1.1)])
+"""Steps in which the cover moves: outer-eye distances (twice), radians, log of the size."""
+STICKY = 0.8
+"""Steps by which the face must move before the cover follows."""
+RUN_UP = 60
+"""Frames from which the coarse look comes back to the first."""
+
+
+def _similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """Log scale, angle and where source's mean goes, least squares (Umeyama 1991); source and target [N, 2]."""
+    source, target = source.astype(np.float64), target.astype(np.float64)
+    a, b = source - source.mean(0), target - target.mean(0)
+    c, s = (a * b).sum(), (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()
+    return float(np.log(np.hypot(c, s) / (a * a).sum())), float(np.arctan2(s, c)), target.mean(0)
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A frame of the same person from the training clip.
+
+    Attributes:
+        image: [H, W, 3] uint8 RGB.
+        points: [478, 2] its landmarks.
+    """
+
+    image: np.ndarray
+    points: np.ndarray
+
+    @property
+    def reach(self) -> float:
+        """Distance of the outer eye corners, pixels."""
+        return float(np.linalg.norm(self.points[ANCHORS[1]] - self.points[ANCHORS[0]]))
+
+    def place(self, points: np.ndarray) -> np.ndarray:
+        """Where it belongs over a face, in steps of GRID: middle x, y, angle, log of the size; only ANCHORS are read."""
+        zoom, turn, middle = _similarity(self.points[list(ANCHORS)], points[list(ANCHORS)])
+        return np.array([*middle / self.reach, turn, zoom]) / GRID
+
+    def cover(self, frame: np.ndarray, place: np.ndarray, above: float) -> np.ndarray:
+        """The frame with its lower face replaced by this one's.
+
+        Args:
+            frame: [H, W, 3] uint8.
+            place: [4] as `place` gives it.
+            above: upper edge of the cover over the nose's base, in outer-eye distances, negative upwards.
+        """
+        import cv2
+
+        x, y, turn, zoom = place * GRID
+        scale = np.exp(zoom)
+        linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        middle = self.points[list(ANCHORS)].mean(0)
+        matrix = np.column_stack([linear, np.array([x, y]) * self.reach - linear @ middle])
+        nose = matrix @ np.append(self.points[NOSE_BASE], 1)
+        height, width = frame.shape[:2]
+        x0, x1 = (int(np.clip(nose[0] + s * ASIDE * scale * self.reach, 0, width)) for s in (-1, 1))
+        y0, y1 = (int(np.clip(nose[1] + s * scale * self.reach, 0, height)) for s in (above, BELOW))
+        covered = frame.copy()
+        warped = cv2.warpAffine(self.image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        covered[y0:y1, x0:x1] = warped[y0:y1, x0:x1]
+        return covered
+
+
+def track_coarsely(frames: Sequence[np.ndarray], stand_in: StandIn, reporter: Reporter) -> Track:
+    """Follow a face whose lower half is never looked at.
+
+    Each frame is covered where the frame before had its eyes. The cover moves in coarse steps, so that a hair's breadth in
+    the landmarks, which is all that a hidden mouth could still change, changes nothing; and it starts further on in the
+    clip and comes back, so that the first look, which had to see the whole face, is forgotten.
+
+    Args:
+        frames: uint8 RGB [H, W, 3] each, in which the face is large.
+        stand_in: the mouth to show instead.
+        reporter: hears the progress and may cancel.
+
+    Raises:
+        ReliTalkError: no face, or too few good frames.
+    """
+    tracker = FaceTracker()
+    total = len(frames)
+    points: list[np.ndarray | None] = [None] * total
+    near: np.ndarray | None = None
+    place: np.ndarray | None = None
+    try:
+        for index in [*range(min(RUN_UP, total) - 1, -1, -1), *range(total)]:
+            reporter.progress("track", index, 2 * total)
+            frame = frames[index]
+            if near is None or place is None:
+                near = tracker.detect(frame)
+                if near is None:
+                    continue
+                place = np.round(stand_in.place(near))
+            steps = stand_in.place(near)
+            place = np.where(np.abs(steps - place) > STICKY, np.round(steps), place)
+            near = points[index] = tracker.detect(stand_in.cover(frame, place, HIDE_NOSE))
+    finally:
+        tracker.close()
+    return bridge(points)
+
+
+def nearest_pose(points: np.ndarray, known: np.ndarray) -> int:
+    """The known landmarks [N, 478, 2] whose ANCHORS lie most like those of points [478, 2], up to a similarity."""
+
+    def shape(p: np.ndarray) -> np.ndarray:
+        p = p[..., list(ANCHORS), :].astype(np.float64)
+        p = p - p.mean(-2, keepdims=True)
+        return (p[..., 0] + 1j * p[..., 1]) / np.linalg.norm(p, axis=(-2, -1))[..., None]
+
+    return int(np.argmax(np.abs(shape(known) @ shape(points).conj())))
+
+
+def track_covered(frames: Sequence[np.ndarray], coarse: Track, stand_ins: Sequence[StandIn], reporter: Reporter) -> Track:
+    """Follow the face again, each frame covered by the mouth of a frame of like pose, exactly in its place.
+
+    Args:
+        frames: as for `track_coarsely`.
+        coarse: its track.
+        stand_ins: one per frame, of nearly the same head pose.
+        reporter: hears the progress and may cancel.
+    """
+    tracker = FaceTracker()
+    points: list[np.ndarray | None] = []
+    total = len(frames)
+    try:
+        for index in range(total):
+            reporter.progress("track", total + index, 2 * total)
+            frame, stand_in, found = frames[index], stand_ins[index], coarse.points[index]
+            for _ in range(2):
+                seen = tracker.detect(stand_in.cover(frame, stand_in.place(found), HIDE_MOUTH))
+                if seen is None:
+                    break
+                found = seen
+            points.append(found if coarse.valid[index] else None)
+    finally:
+        tracker.close()
+    return bridge(points)
