@@ -8,10 +8,11 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty
 
-from ..relitalk_addon import jobs, preferences, settings, watch
+from ..relitalk_addon import compat, jobs, preferences, settings, watch
 from ..relitalk_addon.engine import ReliTalkError
 
 ARGUMENT = {"SKIP_SAVE"}
+PATH = ARGUMENT | compat.RELATIVE
 
 
 def allowed(cls: type, context: bpy.types.Context, *reasons: Callable[[bpy.types.Context], str]) -> bool:

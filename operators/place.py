@@ -7,7 +7,7 @@ from bpy.types import Operator
 
 from ..relitalk_addon import settings, stage
 from ..relitalk_addon.engine import ReliTalkError
-from .base import ARGUMENT, Argued, allowed
+from .base import ARGUMENT, PATH, Argued, allowed
 
 
 def place(operator, context, folder, frame_start):
@@ -32,7 +32,7 @@ class RELITALK_OT_place_take(Argued, Operator):
     bl_label = "Place Take"
     bl_options = {"REGISTER", "UNDO"}
 
-    take: StringProperty(name="Take", subtype="DIR_PATH", options=ARGUMENT)
+    take: StringProperty(name="Take", subtype="DIR_PATH", options=PATH)
     frame_start: IntProperty(name="Start Frame", options=ARGUMENT)
 
     @classmethod

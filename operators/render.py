@@ -6,20 +6,20 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
 from ..relitalk_addon import orders, settings
-from .base import ARGUMENT, Argued, Waiting, allowed, engine_missing
+from .base import ARGUMENT, PATH, Argued, Waiting, allowed, engine_missing
 from .place import place
 
 
 class _Take(Argued, Waiting):
     """What the two have in common."""
 
-    subject: StringProperty(name="Subject", subtype="DIR_PATH", options=ARGUMENT)
+    subject: StringProperty(name="Subject", subtype="DIR_PATH", options=PATH)
     light: StringProperty(
         name="Light", options=ARGUMENT, description="source, matched, a light's or panorama's file, or dir:AZ,EL",
     )
     background: StringProperty(name="Background", options=ARGUMENT, description="none, keep, an image or #rrggbb")
     frames: StringProperty(name="Frames", options=ARGUMENT, description="A:B, frames A to B-1; empty: all")
-    take: StringProperty(name="Take", subtype="DIR_PATH", options=ARGUMENT)
+    take: StringProperty(name="Take", subtype="DIR_PATH", options=PATH)
     place: BoolProperty(name="Place", default=True, options=ARGUMENT, description="Stand the take in the scene")
 
     def run(self, context, audio):
@@ -42,7 +42,7 @@ class RELITALK_OT_render(_Take, Operator):
     bl_label = "Render Take"
     bl_options = {"REGISTER", "UNDO"}
 
-    audio: StringProperty(name="Audio", subtype="FILE_PATH", options=ARGUMENT)
+    audio: StringProperty(name="Audio", subtype="FILE_PATH", options=PATH)
 
     @classmethod
     def poll(cls, context):

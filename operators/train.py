@@ -6,7 +6,7 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty, StringProperty
 from bpy.types import Operator
 
 from ..relitalk_addon import orders, settings
-from .base import ARGUMENT, Argued, Waiting, allowed, engine_missing
+from .base import ARGUMENT, PATH, Argued, Waiting, allowed, engine_missing
 
 
 class RELITALK_OT_train(Argued, Waiting, Operator):
@@ -16,8 +16,8 @@ class RELITALK_OT_train(Argued, Waiting, Operator):
     bl_label = "Train Subject"
     bl_options = {"REGISTER"}
 
-    video: StringProperty(name="Video", subtype="FILE_PATH", options=ARGUMENT)
-    subject: StringProperty(name="Subject", subtype="DIR_PATH", options=ARGUMENT)
+    video: StringProperty(name="Video", subtype="FILE_PATH", options=PATH)
+    subject: StringProperty(name="Subject", subtype="DIR_PATH", options=PATH)
     preset: StringProperty(name="Preset", options=ARGUMENT, description="A quality preset's name")
     device: StringProperty(name="Device", options=ARGUMENT, description="auto, cpu or cuda")
     seed: IntProperty(name="Seed", min=0, options=ARGUMENT)

@@ -11,6 +11,9 @@ from mathutils import Color
 ROOT = __package__.rpartition(".")[0]
 """The extension's package, as `extension_path_user` and the preferences want it."""
 
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a path property that may begin with `//`; older versions let all of them."""
+
 
 def strips(editor: bpy.types.SequenceEditor) -> bpy.types.bpy_prop_collection:
     """The sequencer's top strips: `sequences` until 4.3, `strips` from 4.4."""

@@ -20,8 +20,8 @@ LEAST_HEIGHT = 1024
 MOST_HEIGHT = 4096
 BALL = 0.01
 """Radius in metres of the sphere around the camera through which it sees without being a camera."""
-WORLD_SAMPLES = 4
-SCENE_SAMPLES = 16
+SAMPLES = 4
+"""A pixel; what is integrated is the mean over two million of them."""
 
 
 def read_image(image: bpy.types.Image) -> np.ndarray | None:
@@ -68,7 +68,7 @@ def of_world(world: bpy.types.World) -> np.ndarray:
     scene = bpy.data.scenes.new("ReliTalk Light")
     try:
         scene.world = world
-        return _render(scene, Vector(), _height(world), WORLD_SAMPLES)
+        return _render(scene, Vector(), _height(world))
     finally:
         bpy.data.scenes.remove(scene)
 
@@ -89,7 +89,7 @@ def of_scene(source: bpy.types.Scene, at: Vector, hidden: list[bpy.types.Object]
     try:
         for thing in hidden:
             thing.hide_render = True
-        return _render(scene, at, _height(source.world) if source.world else LEAST_HEIGHT, SCENE_SAMPLES)
+        return _render(scene, at, _height(source.world) if source.world else LEAST_HEIGHT)
     finally:
         for thing, seen in was:
             thing.hide_render = seen
@@ -109,8 +109,8 @@ def _height(world: bpy.types.World) -> int:
     return min(tallest, MOST_HEIGHT)
 
 
-def _render(scene: bpy.types.Scene, at: Vector, height: int, samples: int) -> np.ndarray:
-    _plain(scene, height, samples)
+def _render(scene: bpy.types.Scene, at: Vector, height: int) -> np.ndarray:
+    _plain(scene, height)
     with _eye(scene, at), tempfile.TemporaryDirectory(prefix="relitalk-") as folder:
         path = Path(folder) / "panorama.exr"
         scene.render.filepath = str(path)
@@ -125,7 +125,7 @@ def _render(scene: bpy.types.Scene, at: Vector, height: int, samples: int) -> np
     return np.maximum(panorama, 0.0)
 
 
-def _plain(scene: bpy.types.Scene, height: int, samples: int) -> None:
+def _plain(scene: bpy.types.Scene, height: int) -> None:
     """Nothing but light: no clamps, no denoiser, no film, no compositor."""
     render = scene.render
     render.engine = "CYCLES"
@@ -136,7 +136,7 @@ def _plain(scene: bpy.types.Scene, height: int, samples: int) -> None:
     compat.use_exr(render.image_settings)
     compat.skip_compositor(scene)
     cycles = scene.cycles
-    cycles.samples = samples
+    cycles.samples = SAMPLES
     cycles.use_adaptive_sampling = cycles.use_denoising = False
     cycles.sample_clamp_direct = cycles.sample_clamp_indirect = 0.0
     cycles.pixel_filter_type = "BOX"

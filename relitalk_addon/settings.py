@@ -16,7 +16,7 @@ from bpy.props import (
 )
 
 from ..relitalk_engine.errors import ReliTalkError
-from . import preferences
+from . import compat, preferences
 
 PRESETS = [
     ("draft", "Draft", "Minutes: to see whether the clip suits"),
@@ -46,10 +46,10 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
     """The next action's settings; several portraits may stand in a scene."""
 
     video: StringProperty(
-        name="Video", subtype="FILE_PATH", description="A clip of one person who speaks, eight seconds or more",
+        name="Video", subtype="FILE_PATH", options=compat.RELATIVE, description="A clip of one person who speaks, eight seconds or more",
     )
     subject: StringProperty(
-        name="Subject", subtype="DIR_PATH",
+        name="Subject", subtype="DIR_PATH", options=compat.RELATIVE,
         description="The subject's folder, NAME.relitalk, or a name in the library; empty: named after the video",
     )
     preset: EnumProperty(name="Preset", items=PRESETS, default="draft", description="How carefully it is learnt")
@@ -58,9 +58,9 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
     consent: BoolProperty(
         name="The person agreed", description="The person in the clip agreed to be portrayed; the subject records it",
     )
-    audio: StringProperty(name="Audio", subtype="FILE_PATH", description="What is said: a sound file or a film")
+    audio: StringProperty(name="Audio", subtype="FILE_PATH", options=compat.RELATIVE, description="What is said: a sound file or a film")
     transcript: StringProperty(
-        name="Transcript", subtype="FILE_PATH", description="The spoken words, a text file; it makes the mouth surer",
+        name="Transcript", subtype="FILE_PATH", options=compat.RELATIVE, description="The spoken words, a text file; it makes the mouth surer",
     )
     mouth: FloatProperty(
         name="Mouth", default=1.0, min=0.0, soft_max=2.0, max=4.0, description="How far the mouth opens; 1 as learnt",
@@ -85,7 +85,7 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
     )
     frame_start: IntProperty(name="Start Frame", default=1, description="Scene frame at which the take begins")
     take: StringProperty(
-        name="Take", subtype="DIR_PATH",
+        name="Take", subtype="DIR_PATH", options=compat.RELATIVE,
         description="The take's folder, or a name in the library; empty: named after subject and audio",
     )
     outside: EnumProperty(name="Outside", items=OUTSIDE, default="HOLD", description="Before and after the take")
@@ -124,7 +124,7 @@ def take_place(text: str, subject: Path, audio: str = "") -> Path:
 def _place(text: str, room: str, suffix: str) -> Path:
     bare = "/" not in text and "\\" not in text and not text.startswith("~")
     place = preferences.library() / room / text if bare else path(text)
-    if suffix and place.suffix != suffix:
+    if suffix and place.suffix != suffix and not (place / "subject.json").is_file():
         place = place.with_name(place.name + suffix)
     return place
 

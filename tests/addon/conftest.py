@@ -110,9 +110,10 @@ def make_take(scene, part, tmp_path):
     def make(name="hello", frames=(0, 8), fps=Fraction(25), exr=True, sound=True, painted=picture):
         rgb, alpha = painted(frames[0])
         height, width = alpha.shape
+        count = frames[1] - frames[0]
         info = formats.TakeInfo(
             kind="render", fps=fps, size=(width, height), crop=(0, 0, width, height), frames=frames, total=frames[1],
-            exr=exr, driven=[(8, 16, 8, 8)] * (frames[1] - frames[0]), removed=[(6, 14, 12, 12)] * (frames[1] - frames[0]),
+            exr=exr, driven=[(8, 16, 8, 8)] * count, removed=[(6, 14, 12, 12)] * count,
             placement=formats.Placement(eye_centre=(width / 2, 0.4 * height), metres_per_pixel=0.01),
         )
         folder = tmp_path / "takes" / name
