@@ -46,7 +46,8 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
     """The next action's settings; several portraits may stand in a scene."""
 
     video: StringProperty(
-        name="Video", subtype="FILE_PATH", options=compat.RELATIVE, description="A clip of one person who speaks, eight seconds or more",
+        name="Video", subtype="FILE_PATH", options=compat.RELATIVE,
+        description="A clip of one person who speaks, eight seconds or more",
     )
     subject: StringProperty(
         name="Subject", subtype="DIR_PATH", options=compat.RELATIVE,
@@ -58,9 +59,12 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
     consent: BoolProperty(
         name="The person agreed", description="The person in the clip agreed to be portrayed; the subject records it",
     )
-    audio: StringProperty(name="Audio", subtype="FILE_PATH", options=compat.RELATIVE, description="What is said: a sound file or a film")
+    audio: StringProperty(
+        name="Audio", subtype="FILE_PATH", options=compat.RELATIVE, description="What is said: a sound file or a film",
+    )
     transcript: StringProperty(
-        name="Transcript", subtype="FILE_PATH", options=compat.RELATIVE, description="The spoken words, a text file; it makes the mouth surer",
+        name="Transcript", subtype="FILE_PATH", options=compat.RELATIVE,
+        description="The spoken words, a text file; it makes the mouth surer",
     )
     mouth: FloatProperty(
         name="Mouth", default=1.0, min=0.0, soft_max=2.0, max=4.0, description="How far the mouth opens; 1 as learnt",
