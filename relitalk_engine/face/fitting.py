@@ -1,7 +1,7 @@
 """Whole-clip fit of the head: one shape, one camera, a pose and an expression per frame.
 
-Maximum a posteriori over all frames at once, by Adam in torch: robust landmark reprojection, a unit-Gaussian prior on the
-shape, a sparse one on the actions, and second differences in time.
+Maximum a posteriori over all frames at once, by Adam in torch: robust landmark reprojection, a unit-Gaussian prior on
+the shape, a sparse one on the actions, and second differences in time.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ..events import Reporter
 from .head_model import AnnyHead
 from .landmarks import Track
 
-OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136,
-        172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]  # fmt: skip
-LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185, 78, 95, 88, 178, 87, 14,
-        317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191]  # fmt: skip
+OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
+        150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]  # fmt: skip
+LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185, 78, 95, 88, 178,
+        87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191]  # fmt: skip
 EYELIDS = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173,
            263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398]  # fmt: skip
 IRISES = list(range(468, 478))
@@ -112,7 +112,8 @@ def _start_poses(points: np.ndarray, model: np.ndarray, focal: float, center: tu
     for frame in points:
         args: dict[str, Any] = {"flags": cv2.SOLVEPNP_SQPNP}
         if guess is not None:
-            args = {"flags": cv2.SOLVEPNP_ITERATIVE, "rvec": guess[0].copy(), "tvec": guess[1].copy(), "useExtrinsicGuess": True}
+            args = {"flags": cv2.SOLVEPNP_ITERATIVE, "useExtrinsicGuess": True}
+            args |= {"rvec": guess[0].copy(), "tvec": guess[1].copy()}
         _, turn, move = cv2.solvePnP(
             model[rigid].astype(np.float64), frame[rigid].astype(np.float64), camera, None, **args
         )

@@ -79,7 +79,7 @@ class AnnyHead:
             raise ReliTalkError("no_head_model", f"The head model {path} is missing.", "Install the engine again.")
         with safe_open(str(path), "numpy") as file:
             actions = file.metadata()["actions"].split(",")
-            data = {key: file.get_tensor(key) for key in file.keys()}
+            data = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         return cls(
             name="anny",
             template=data["template"],

@@ -57,15 +57,19 @@ class Observer:
         forward = self.fit.rotation[frame][:, 2]
         return ((1 - inside) * normals + inside * forward).astype(np.float32)
 
-    def observe(self, frame: int, rgb: np.ndarray, psi: np.ndarray | None = None) -> Observation:
+    def observe(
+        self, frame: int, rgb: np.ndarray, psi: np.ndarray | None = None, alpha: np.ndarray | None = None
+    ) -> Observation:
         """Observe one frame.
 
         Args:
             frame: its index in the fit.
             rgb: [H, W, 3] uint8, the crop's pixels.
             psi: [E] another expression than the fitted one.
+            alpha: [H, W] the matte where it is known already.
         """
         hits, vertices = self.hits(frame, psi)
-        alpha = self._matter.alpha(rgb, hits.mask)
+        if alpha is None:
+            alpha = self._matter.alpha(rgb, hits.mask)
         normal = normal_map(hits, self._normals(vertices, frame), self._trust, self.head.faces, alpha)
         return Observation(hits, normal, alpha, region_maps(hits, self.head, alpha, rgb))

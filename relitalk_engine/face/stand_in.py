@@ -51,7 +51,7 @@ class StandIn:
         return float(np.linalg.norm(self.points[ANCHORS[1]] - self.points[ANCHORS[0]]))
 
     def place(self, points: np.ndarray) -> np.ndarray:
-        """Where it belongs over a face, in steps of GRID: middle x, y, angle, log of the size; only ANCHORS are read."""
+        """Where it belongs over a face, in steps of GRID: middle x, y, angle, log size; only ANCHORS are read."""
         zoom, turn, middle = _similarity(self.points[list(ANCHORS)], points[list(ANCHORS)])
         return np.array([*middle / self.reach, turn, zoom]) / GRID
 
@@ -83,8 +83,8 @@ class StandIn:
 def track_coarsely(frames: Sequence[np.ndarray], stand_in: StandIn, reporter: Reporter) -> Track:
     """Follow a face whose lower half is never looked at.
 
-    Each frame is covered where the frame before had its eyes. The cover moves in coarse steps, so that a hair's breadth in
-    the landmarks, which is all that a hidden mouth could still change, changes nothing; and it starts further on in the
+    Each frame is covered where the frame before had its eyes. The cover moves in coarse steps, so that a hair's breadth
+    in the landmarks, which is all that a hidden mouth could still change, changes nothing; and it starts further on in the
     clip and comes back, so that the first look, which had to see the whole face, is forgotten.
 
     Args:
@@ -128,7 +128,9 @@ def nearest_pose(points: np.ndarray, known: np.ndarray) -> int:
     return int(np.argmax(np.abs(shape(known) @ shape(points).conj())))
 
 
-def track_covered(frames: Sequence[np.ndarray], coarse: Track, stand_ins: Sequence[StandIn], reporter: Reporter) -> Track:
+def track_covered(
+    frames: Sequence[np.ndarray], coarse: Track, stand_ins: Sequence[StandIn], reporter: Reporter
+) -> Track:
     """Follow the face again, each frame covered by the mouth of a frame of like pose, exactly in its place.
 
     Args:

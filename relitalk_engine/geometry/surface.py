@@ -29,8 +29,8 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def inflate(alpha: np.ndarray, radius: float) -> np.ndarray:
     """Normals of the smooth body that a silhouette suggests.
 
-    The height rises like a quarter circle within `radius` of the outline and stays flat further in; the frame's own edges
-    are no outline.
+    The height rises like a quarter circle within `radius` of the outline and stays flat further in; the frame's own
+    edges are no outline.
 
     Args:
         alpha: [H, W] 0..1.
@@ -82,7 +82,8 @@ def normal_map(hits: Hits, normals: np.ndarray, trust: np.ndarray, faces: np.nda
     body = inflate(np.maximum(alpha, hits.mask), 0.28 * width)
     inside = cv2.distanceTransform(hits.mask.astype(np.uint8), cv2.DIST_L2, 5)
     weight = np.clip(inside / (0.1 * width), 0, 1)
-    weight = (weight * weight * (3 - 2 * weight) * cv2.GaussianBlur(seen[..., 3], (0, 0), 0.02 * width + 0.5))[..., None]
+    sure = cv2.GaussianBlur(seen[..., 3], (0, 0), 0.02 * width + 0.5)
+    weight = (weight * weight * (3 - 2 * weight) * sure)[..., None]
     open_air = 1 - np.clip(alpha, 0, 1)[..., None]  # at a bare outline the mesh's own turn is the right one
     near_air = cv2.blur(open_air[..., 0], (0, 0) if width < 8 else (int(0.03 * width) * 2 + 1,) * 2)[..., None]
     weight = np.maximum(weight, np.clip(3 * near_air, 0, 1) * hits.mask[..., None])

@@ -83,7 +83,7 @@ def ingest(video: Path, start: float, duration: float | None, frames_path: Path,
     clip = probe(video)
     total = count_frames(clip, start, duration)
     if clip.matrix_guessed:
-        reporter.warning(f"{video.name} does not say how its colours are coded; {clip.matrix} is assumed from its size.")
+        reporter.warning(f"{video.name} does not say how its colours are coded; {clip.matrix} is assumed by its size.")
     followed = track(islice(read_frames(video, start, duration), total), total, reporter)
     if followed.faces_seen > 1:
         reporter.warning(f"{followed.faces_seen} faces are seen in {video.name}; the largest is followed.")

@@ -20,7 +20,15 @@ from ..geometry.surface import vertex_normals
 
 SHAPES = 80
 SAMPLES = 3000
-NOT_SHAPE = ("head-trans", "head-angle", "measure-neck-height", "neck-trans", "neck-scale-vert", "torso", "eyebrows-trans-forward")
+NOT_SHAPE = (
+    "head-trans",
+    "head-angle",
+    "measure-neck-height",
+    "neck-trans",
+    "neck-scale-vert",
+    "torso",
+    "eyebrows-trans-forward",
+)
 NOT_FORE = ("forehead-nubian",)
 
 
@@ -34,7 +42,7 @@ def _shapes(model, labels: list[str], rng: np.random.Generator) -> np.ndarray:
     import torch
 
     heads = []
-    for start in range(0, SAMPLES, 100):
+    for _ in range(SAMPLES // 100):
         local = {}
         for name in labels:
             base = name[2:] if name[:2] in ("l-", "r-") else name
@@ -109,13 +117,17 @@ def _inside(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
     import cv2
 
     polygon = (ring[:, :2] * 1e5).astype(np.float32).reshape(-1, 1, 2)
-    return np.array([cv2.pointPolygonTest(polygon, (float(x) * 1e5, float(y) * 1e5), False) >= 0 for x, y in points[:, :2]])
+    return np.array(
+        [cv2.pointPolygonTest(polygon, (float(x) * 1e5, float(y) * 1e5), False) >= 0 for x, y in points[:, :2]]
+    )
 
 
 LIP_RING = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
-LIPS = LIP_RING + [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 62, 96, 89, 179, 86, 15,
-                   316, 403, 319, 325, 292, 407, 272, 271, 268, 12, 38, 41, 42, 183, 76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 408,
-                   304, 303, 302, 11, 72, 73, 74, 184]  # fmt: skip
+LIPS = LIP_RING + [
+    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 62, 96, 89, 179,
+    86, 15, 316, 403, 319, 325, 292, 407, 272, 271, 268, 12, 38, 41, 42, 183, 76, 77, 90, 180, 85, 16, 315, 404,
+    320, 307, 306, 408, 304, 303, 302, 11, 72, 73, 74, 184
+]  # fmt: skip
 IRISES = 468
 BROWS = ([70, 63, 105, 66, 107, 55, 65, 52, 53, 46], [300, 293, 334, 296, 336, 285, 295, 282, 283, 276])
 
@@ -186,9 +198,13 @@ def bake(path: Path = HEAD_FILE, picture: Path | None = None) -> None:
     top, chin = points[10, 1], points[152, 1]
     side = np.abs(mean[:, 0]) > np.abs(points[[234, 454], 0]).mean() * 0.97
     behind = mean[:, 2] < points[[234, 454], 2].mean() + 0.012
-    regions["ears"] = (side & behind & (mean[:, 1] < top * 0.6) & (mean[:, 1] > chin * 0.75) & (np.abs(mean[:, 0]) > 0.068)).astype(np.float32)
+    regions["ears"] = (
+        side & behind & (mean[:, 1] < top * 0.6) & (mean[:, 1] > chin * 0.75) & (np.abs(mean[:, 0]) > 0.068)
+    ).astype(np.float32)
     regions["neck"] = ((mean[:, 1] < chin + 0.01) & (mean[:, 2] < points[152, 2] - 0.03)).astype(np.float32)
-    regions["scalp"] = ((mean[:, 1] > top + 0.005) | (behind & (mean[:, 1] > chin * 0.3) & (regions["ears"] < 0.5))).astype(np.float32)
+    regions["scalp"] = (
+        (mean[:, 1] > top + 0.005) | (behind & (mean[:, 1] > chin * 0.3) & (regions["ears"] < 0.5))
+    ).astype(np.float32)
     uv = np.zeros((len(mean), 2), np.float32)
     uv[faces.reshape(-1)] = model.texture_coordinates.numpy()[model.face_texture_coordinate_indices.numpy().reshape(-1)]
     data = {

@@ -84,8 +84,9 @@ def test_a_fit_survives_its_tensors(fitted):
 def test_the_upper_face_alone_gives_nearly_the_same_pose_whatever_the_mouth_does(fitted, tracked, head):
     scrambled = tracked.points.copy()
     scrambled[:, LIPS] += np.random.default_rng(0).normal(0, 8, (FRAMES, len(LIPS), 2))
+    config, quiet = FitConfig(iterations=150), Reporter(quiet=True)
     poses = [
-        fit(Track(points, tracked.valid, 1), head, fitted.size, FitConfig(iterations=150), Reporter(quiet=True), known=fitted, upper_only=True)
+        fit(Track(points, tracked.valid, 1), head, fitted.size, config, quiet, known=fitted, upper_only=True)
         for points in (tracked.points, scrambled)
     ]
     assert np.array_equal(poses[0].rotation, poses[1].rotation)

@@ -1,0 +1,213 @@
+"""The footage that gives a take its head, gaze, upper face and background."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import ReliTalkError
+from ..events import Reporter
+from ..face.fitting import HeadFit, fit
+from ..face.stand_in import StandIn, nearest_pose, track_coarsely, track_covered
+from ..media.lossless import LosslessReader
+from ..media.video import read_frames
+from ..reflectance import passes
+from ..reflectance.model import FramePasses
+from .footage import Footage, ingest
+from .person import Person
+
+
+class Base(Protocol):
+    """Footage of the subject, cropped.
+
+    Attributes:
+        fit: the head in every frame.
+        fps: frames per second.
+        crop: x, y, width, height in the source's pixels.
+        source: the video file.
+        source_size: width and height of its frames.
+        start: seconds into it.
+    """
+
+    fit: HeadFit
+    fps: Fraction
+    crop: tuple[int, int, int, int]
+    source: Path
+    source_size: tuple[int, int]
+    start: float
+
+    def rgb(self, frame: int) -> np.ndarray:
+        """[H, W, 3] uint8 of the crop."""
+        ...
+
+    def known(self, frame: int) -> FramePasses | None:
+        """The frame's decomposition where it was kept."""
+        ...
+
+
+class ClipBase:
+    """The training clip itself. See `Base`."""
+
+    def __init__(self, person: Person) -> None:
+        info = person.subject.info
+        self.fit, self.fps, self.crop, self.start = person.fit, info.fps, info.crop, info.start
+        self.source, self.source_size = Path(info.source.file), info.source_size
+        self._person = person
+
+    def rgb(self, frame: int) -> np.ndarray:
+        """[H, W, 3] uint8."""
+        return self._person.frames[frame]
+
+    def known(self, frame: int) -> FramePasses | None:
+        """The frame's decomposition."""
+        return passes.read(self._person.subject.pass_path(frame))
+
+
+class VideoBase:
+    """Another clip of the same person. See `Base`."""
+
+    def __init__(self, footage: Footage, fitted: HeadFit, frames: Path) -> None:
+        self.fit, self.fps, self.crop, self.start = fitted, footage.fps, footage.crop, footage.start
+        self.source, self.source_size = footage.clip.path, (footage.clip.width, footage.clip.height)
+        self._frames = LosslessReader(frames)
+
+    def rgb(self, frame: int) -> np.ndarray:
+        """[H, W, 3] uint8."""
+        return self._frames[frame]
+
+    def known(self, frame: int) -> FramePasses | None:
+        """Nothing was kept of it."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._frames.close()
+
+
+def open_video(
+    person: Person,
+    video: Path,
+    start: float,
+    scratch: Path,
+    reporter: Reporter,
+    mouth_matters: bool,
+    duration: float | None = None,
+) -> VideoBase:
+    """Follow the subject's face in another clip.
+
+    Args:
+        person: the subject.
+        video: the clip.
+        start: seconds into it.
+        scratch: where its crop may be kept, an .mkv.
+        reporter: hears the progress and may cancel.
+        mouth_matters: False: whatever the lower face does is neither looked at nor fitted.
+        duration: seconds that are needed; None: to the end.
+    """
+    footage = ingest(video, start, duration, scratch, reporter)
+    track = footage.track
+    if not mouth_matters:
+        known = person.fit
+        with LosslessReader(scratch) as frames:
+            usable = np.flatnonzero(known.valid)
+
+            def stand_in(k: int) -> StandIn:
+                return StandIn(person.frames[int(k)], known.landmarks[k])
+
+            first = stand_in(usable[nearest_pose(track.points[0], known.landmarks[usable])])
+            coarse = track_coarsely(_Sequence(frames), first, reporter)
+            near = [usable[nearest_pose(p, known.landmarks[usable])] for p in coarse.points]
+            track = track_covered(_Sequence(frames), coarse, _StandIns(stand_in, near), reporter)
+    size = footage.crop[3], footage.crop[2]
+    config = person_fit_config(person)
+    fitted = fit(
+        track, person.head, size, config, reporter, known=person.fit, upper_only=not mouth_matters,
+        fps=float(footage.fps), device=person.device,
+    )  # fmt: skip
+    return VideoBase(footage, fitted, scratch)
+
+
+def person_fit_config(person: Person):
+    """The fit's settings of the preset that the subject was trained with, or the defaults where it is not here."""
+    from ..config import FitConfig, load_preset
+
+    try:
+        return load_preset(person.subject.info.preset).fit
+    except ReliTalkError:
+        return FitConfig()
+
+
+class _Sequence:
+    """A film as the sequence that trackers walk through."""
+
+    def __init__(self, frames: LosslessReader) -> None:
+        self._frames = frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index):
+        return self._frames[index]
+
+
+class _StandIns:
+    """Stand-ins by frame, each read when it is wanted."""
+
+    def __init__(self, make, which) -> None:
+        self._make, self._which = make, which
+
+    def __len__(self) -> int:
+        return len(self._which)
+
+    def __getitem__(self, index):
+        return self._make(self._which[index])
+
+
+def base_order(frames: int, available: int, take_fps: Fraction, base_fps: Fraction) -> np.ndarray:
+    """Which base frame each frame of a take stands on: forwards, then backwards, and so on.
+
+    Args:
+        frames: of the take.
+        available: frames of the base.
+        take_fps: frames per second of the take.
+        base_fps: of the base.
+
+    Returns:
+        [frames] int64.
+    """
+    steps = (np.arange(frames, dtype=np.int64) * base_fps.numerator * take_fps.denominator) // (
+        base_fps.denominator * take_fps.numerator
+    )
+    if available == 1:
+        return np.zeros(frames, np.int64)
+    there_and_back = steps % (2 * available - 2)
+    return np.minimum(there_and_back, 2 * available - 2 - there_and_back)
+
+
+def source_frame(base: Base, frame: int, cache: dict[str, object]) -> np.ndarray:
+    """A whole frame of the base's source, for --full-frame; quick where frames are asked for in order.
+
+    Raises:
+        ReliTalkError: the source file is gone.
+    """
+    if not base.source.is_file():
+        raise ReliTalkError(
+            "no_source",
+            f"The video {base.source} is not there any more, and --full-frame needs it.",
+            "Put it back, or leave out --full-frame.",
+        )
+    at = cache.get("at", -1)
+    assert isinstance(at, int)
+    if at >= frame or "frames" not in cache or frame - at > 60:
+        cache["frames"] = read_frames(base.source, base.start + max(frame / float(base.fps), 0.0))
+        at = frame - 1
+    picture = None
+    while at < frame:
+        picture = next(cache["frames"])  # type: ignore[call-overload]
+        at += 1
+    cache["at"] = at
+    assert picture is not None
+    return picture

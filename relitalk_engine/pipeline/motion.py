@@ -1,0 +1,115 @@
+"""The whole take's motion, planned before a pixel is painted: the base footage's head, the voice's mouth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..face.fitting import HeadFit
+from ..media.audio import audio_seconds, read_audio
+from ..speech.features import PhoneFeatures
+from .base import Base, base_order
+from .options import OutOptions, VoiceOptions
+from .person import Person
+
+SMOOTHING = 0.02
+"""Seconds of the Gaussian that smooths the mouth at --smooth 1."""
+VOICE_RATE = 16000
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A take's motion.
+
+    Attributes:
+        order: [T] the base frame of each frame of the take.
+        fit: the base's head in that order.
+        psi: [T, E] its actions, the mouth's driven by the voice.
+    """
+
+    order: np.ndarray
+    fit: HeadFit
+    psi: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+
+def take_length(audio: Path, fps: Fraction) -> int:
+    """Frames of a take for a sound: round(t x fps), one at least."""
+    return max(1, round(audio_seconds(audio) * float(fps)))
+
+
+def drive(person: Person, audio: Path, frames: int, voice: VoiceOptions) -> np.ndarray:
+    """Mouth actions of a voice.
+
+    Args:
+        person: who speaks.
+        audio: the sound.
+        frames: T.
+        voice: amplitude, smoothing, offset, transcript.
+
+    Returns:
+        [T, M] for the head's mouth actions, 0..1.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    fps = person.subject.info.fps
+    model = person.speech
+    samples = read_audio(audio, VOICE_RATE)
+    transcript = voice.transcript.read_text(encoding="utf-8").strip() if voice.transcript else ""
+    features = PhoneFeatures(transcript=transcript, name=audio.name).extract(samples, fps, frames)
+    mouth = model.drive(features)
+    if voice.smooth > 0:
+        mouth = gaussian_filter1d(mouth, SMOOTHING * voice.smooth * float(fps), axis=0, mode="nearest")
+    mouth = model.rest + (mouth - model.rest) * voice.mouth
+    if voice.offset_ms:
+        then = np.arange(frames) - voice.offset_ms / 1000 * float(fps)
+        mouth = np.stack([np.interp(then, np.arange(frames), column) for column in mouth.T], -1)
+    return np.clip(mouth, 0, 1).astype(np.float32)
+
+
+def plan_motion(person: Person, base: Base, frames: int, mouth: np.ndarray | None, out: OutOptions) -> Motion:
+    """Lay the take's frames over the base's, and the mouth over its face.
+
+    Args:
+        person: the subject.
+        base: the footage.
+        frames: T.
+        mouth: [T, M] driven mouth actions; None: the base's own.
+        out: for --freeze.
+    """
+    order = base_order(frames, len(base.fit), person.subject.info.fps, base.fps)
+    if out.freeze is not None:
+        order[:] = min(out.freeze, len(base.fit) - 1)
+    fit = base.fit.select(order)
+    psi = fit.psi.copy()
+    if mouth is not None:
+        psi[:, person.head.mouth_actions] = mouth
+    return Motion(order, fit, psi)
+
+
+def write_motion(folder: Path, person: Person, motion: Motion) -> None:
+    """The curves of a take for other rigs: `motion.npz` and `motion.json` with ARKit-named actions per frame."""
+    import json
+
+    names = person.head.expression_names
+    np.savez_compressed(
+        folder / "motion.npz",
+        fps=np.array([person.subject.info.fps.numerator, person.subject.info.fps.denominator]),
+        names=np.array(names),
+        psi=motion.psi,
+        rotation=motion.fit.rotation,
+        translation=motion.fit.translation,
+    )
+    table = {
+        "fps": float(person.subject.info.fps),
+        "names": list(names),
+        "frames": [[round(float(v), 4) for v in row] for row in motion.psi],
+    }
+    (folder / "motion.json").write_text(json.dumps(table), encoding="utf-8")
+
+

@@ -1,0 +1,130 @@
+"""A finished subject, opened for work: its head, frames, light and networks, each read when first asked for."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import ReliTalkError
+from ..face.fitting import HeadFit
+from ..face.head_model import AnnyHead
+from ..geometry.surface import vertex_normals
+from ..geometry.visibility import transfer
+from ..lighting.light import Light
+from ..media.lossless import LosslessReader
+from ..reflectance.shadow import HeadShadow
+from ..subject import Subject, read_tensors
+
+if TYPE_CHECKING:
+    from ..reflectance.model import ReflectanceModel
+    from ..speech.model import SpeechModel
+    from ..synthesis.synthesis import Synthesis
+
+REFLECTANCE, SPEECH = "reflectance.", "speech."
+
+
+def write_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
+    """Write a safetensors file that appears when it is whole."""
+    from safetensors.numpy import save_file
+
+    part = path.with_name(path.name + ".part")
+    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, str(part))
+    os.replace(part, path)
+
+
+def add_weights(subject: Subject, tensors: dict[str, np.ndarray]) -> None:
+    """Put a room's tensors among the subject's weights; what other rooms put there stays."""
+    known = read_tensors(subject.weights_path) if subject.weights_path.exists() else {}
+    write_tensors(subject.weights_path, known | tensors)
+
+
+def head_shadow(head: AnnyHead, fit: HeadFit) -> dict[str, np.ndarray]:
+    """The head's radiance transfer for `head.safetensors`: of the fitted shape with its mean expression."""
+    vertices = head.vertices(fit.beta, fit.psi.mean(0))
+    shadowed, bare = transfer(vertices, vertex_normals(vertices, head.faces), head.faces)
+    return {"transfer": shadowed, "transfer0": bare}
+
+
+class Person:
+    """Everything that is known of a subject."""
+
+    def __init__(self, subject: Subject, device: str = "cpu") -> None:
+        self.subject, self.device = subject, device
+        self.head = AnnyHead.load()
+        if subject.info.head_model != self.head.name:
+            raise ReliTalkError(
+                "head_model",
+                f'{subject.path} was fitted with the head model "{subject.info.head_model}", which is not here.',
+                "Train the subject again.",
+            )
+
+    @cached_property
+    def _head_tensors(self) -> dict[str, np.ndarray]:
+        return read_tensors(self.subject.head_path)
+
+    @cached_property
+    def fit(self) -> HeadFit:
+        """The head over the training clip."""
+        return HeadFit.from_tensors(self._head_tensors)
+
+    @cached_property
+    def shadow(self) -> HeadShadow:
+        """Its self-shadow; mouth and eyes, whose insides the mesh only hints at, are left open."""
+        regions = self.head.regions
+        inside = np.maximum.reduce([regions[name] for name in ("mouth_interior", "eye_l", "eye_r")])
+        data = self._head_tensors
+        return HeadShadow(data["transfer"], data["transfer0"], self.head.faces, inside)
+
+    @cached_property
+    def frames(self) -> LosslessReader:
+        """The training clip's crop."""
+        return LosslessReader(self.subject.frames_path)
+
+    @cached_property
+    def light(self) -> Light:
+        """The light that the clip was filmed in."""
+        return Light.load(self.subject.light_path)
+
+    @cached_property
+    def weights(self) -> dict[str, np.ndarray]:
+        """All tensors of all rooms."""
+        return read_tensors(self.subject.weights_path)
+
+    def _room(self, prefix: str) -> dict[str, np.ndarray]:
+        return {name[len(prefix) :]: v for name, v in self.weights.items() if name.startswith(prefix)}
+
+    @cached_property
+    def reflectance(self) -> ReflectanceModel:
+        """F_normal, F_albedo, F_cspec."""
+        from ..reflectance.model import ReflectanceModel
+
+        return ReflectanceModel.from_tensors(self._room(REFLECTANCE)).to(self.device)
+
+    @cached_property
+    def synthesis(self) -> Synthesis:
+        """F_local and F_blend."""
+        from ..synthesis.synthesis import Synthesis
+
+        return Synthesis.from_tensors(self.weights)
+
+    @cached_property
+    def speech(self) -> SpeechModel:
+        """F_mesh and F_exp.
+
+        Raises:
+            ReliTalkError: the clip had no sound to learn from.
+        """
+        from ..speech.model import SpeechModel
+
+        known = self._room(SPEECH)
+        if not known:
+            raise ReliTalkError(
+                "no_voice",
+                f"{self.subject.path} was trained from a clip without sound, so its mouth cannot be driven.",
+                "Train it again from a clip in which the person is heard.",
+            )
+        return SpeechModel.from_tensors(known, self.head, self.fit.beta)

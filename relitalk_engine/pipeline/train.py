@@ -1,0 +1,221 @@
+"""From a clip to a subject: the stages in order, each kept on disk so that training can go on where it was left."""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ReliTalkError
+from ..events import Reporter
+from ..face.head_model import AnnyHead
+from ..face.identity import chip_matrix, face_trunk
+from ..face.observation import Observer
+from ..media.audio import extract_audio, read_audio
+from ..reflectance import passes
+from ..reflectance.decompose import ClipFrame, train_reflectance
+from ..speech.features import PhoneFeatures
+from ..speech.training import train_speech
+from ..subject import Consent, Source, Subject, SubjectInfo
+from ..synthesis.training import train_synthesis
+from .footage import fit_footage, ingest
+from .options import Result, TrainOptions
+from .person import REFLECTANCE, SPEECH, Person, add_weights, head_shadow, write_tensors
+from .report import write_report
+
+VOICE_RATE = 16000
+
+
+def train(options: TrainOptions, reporter: Reporter) -> Result:
+    """Learn a subject from a clip.
+
+    Args:
+        options: what to train on, and how.
+        reporter: hears the progress and may cancel.
+
+    Returns:
+        The subject's folder and its figures.
+
+    Raises:
+        ReliTalkError: the clip cannot be learned from; what was done stays for --resume where it can.
+        Cancelled: by the user; the unfinished subject stays for --resume.
+    """
+    if options.resume and (options.output / "subject.json").is_file():
+        finished = Subject.open(options.output)
+        return _result(finished)
+    subject = _begin(options, reporter)
+    person = Person(subject, options.device)
+    stages = {
+        "speech": _learn_speech,
+        "reflectance": _learn_reflectance,
+        "passes": _write_passes,
+        "synthesis": _learn_synthesis,
+        "report": _write_report,
+    }
+    for name, stage in stages.items():
+        if not subject.stage_done(name):
+            stage(person, options, reporter)
+            subject.mark_done(name)
+    person.frames.close()
+    return _result(subject.finish(options.output))
+
+
+def _result(subject: Subject) -> Result:
+    return {"subject": str(subject.path), "frames": subject.info.frames, "metrics": subject.info.metrics}
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _begin(options: TrainOptions, reporter: Reporter) -> Subject:
+    """The subject with its frames and its fitted head: taken up again, or made."""
+    digest = _digest(options.video)
+    if options.resume and (left := Subject.resume(options.output)) is not None:
+        same = left.info.source.sha256 == digest and left.info.preset == options.preset.name
+        if not same or left.info.start != options.start:
+            raise ReliTalkError(
+                "other_training",
+                f"What was left at {options.output} is a training of another clip, start or preset.",
+                "Leave out --resume to begin anew.",
+            )
+        if left.stage_done("head"):
+            return left
+    subject, footage = _store(options, digest, reporter)
+    head = AnnyHead.load()
+    fit = fit_footage(footage, head, options.preset.fit, options.device, reporter)
+    write_tensors(subject.head_path, fit.tensors() | head_shadow(head, fit))
+    subject.info.metrics["landmark_error"] = _landmark_error(head, fit)
+    subject.info.metrics["bridged_frames"] = int((~fit.valid).sum())
+    subject.mark_done("head")
+    return subject
+
+
+def _store(options: TrainOptions, digest: str, reporter: Reporter):
+    """Begin the subject's folder; frames and sound go into it."""
+    info = SubjectInfo(
+        name=options.output.stem,
+        source=Source(str(options.video.resolve()), digest),
+        fps=Fraction(25),  # this and the sizes are known once the clip is read
+        frames=1,
+        size=(1, 1),
+        source_size=(1, 1),
+        crop=(0, 0, 1, 1),
+        start=options.start,
+        preset=options.preset.name,
+        seed=options.seed,
+        device=options.device,
+        consent=Consent.now(options.consent),
+    )
+    subject = Subject.create(options.output, info)
+    footage = ingest(options.video, options.start, options.duration, subject.frames_path, reporter)
+    info.fps, info.frames, info.crop = footage.fps, len(footage), footage.crop
+    info.size = footage.crop[2:]
+    info.source_size = footage.clip.width, footage.clip.height
+    seconds = float(info.frames / info.fps)
+    if not extract_audio(options.video, subject.audio_path, options.start, seconds):
+        reporter.warning(f"{options.video.name} has no sound: the subject can be relit, but no voice can drive it.")
+    return subject, footage
+
+
+def _landmark_error(head: AnnyHead, fit) -> float:
+    """RMS of the reprojected landmarks over the distance of the outer eye corners, outline left out."""
+    from ..face.fitting import OVAL
+
+    inner = [k for k in range(468) if k not in OVAL]
+    square = []
+    for i in np.flatnonzero(fit.valid):
+        points = fit.project(fit.place(head.at_landmarks(head.vertices(fit.beta, fit.psi[i])), i))
+        eyes = np.linalg.norm(fit.landmarks[i, 33] - fit.landmarks[i, 263])
+        square.append((((points - fit.landmarks[i])[inner] / eyes) ** 2).sum(-1).mean())
+    return round(float(np.sqrt(np.mean(square))), 5)
+
+
+def _learn_speech(person: Person, options: TrainOptions, reporter: Reporter) -> None:
+    """F_mesh and F_exp from the clip's own sound."""
+    subject, config = person.subject, options.preset.speech
+    if not subject.audio_path.exists():
+        return
+    samples = read_audio(subject.audio_path, VOICE_RATE)
+    try:
+        features = PhoneFeatures(name=options.video.name).extract(samples, subject.info.fps, subject.info.frames)
+        rng = np.random.default_rng(options.seed)
+        fit = person.fit
+        model = train_speech(
+            features, fit.psi, person.head, fit.beta, subject.info.fps, config, rng, valid=fit.valid, reporter=reporter
+        )
+    except ReliTalkError as error:
+        if error.exit_code != 2:
+            raise
+        reporter.warning(f"{error.message} The subject can be relit, but no voice can drive it.")
+        return
+    add_weights(subject, {SPEECH + name: value for name, value in model.tensors().items()})
+    if model.held is not None:
+        subject.info.metrics["speech_opening"] = round(model.held.opening, 4)
+        subject.info.metrics["speech_width"] = round(model.held.width, 4)
+
+
+def _learn_reflectance(person: Person, options: TrainOptions, reporter: Reporter) -> None:
+    """The clip's light, and F_normal, F_albedo, F_cspec."""
+    subject, fit = person.subject, person.fit
+    config = options.preset.reflectance
+    with Observer(person.head, fit) as observer:
+
+        def frame(index: int) -> ClipFrame:
+            rgb = person.frames[index]
+            seen = observer.observe(index, rgb)
+            shadow = person.shadow.at(seen.hits, fit.rotation[index])
+            return ClipFrame(rgb, seen.normal, seen.alpha, seen.regions, shadow, chip_matrix(fit.landmarks[index]))
+
+        trunk = face_trunk(options.device) if config.steps_consistency else None
+        trained = train_reflectance(
+            frame, subject.info.frames, config, options.device, options.seed, trunk, reporter=reporter
+        )
+    trained.model.clip_light().save(subject.light_path)
+    add_weights(subject, {REFLECTANCE + name: value for name, value in trained.model.tensors().items()})
+    subject.info.metrics["skin_albedo"] = [round(float(x), 4) for x in trained.gauge.skin]
+
+
+def _write_passes(person: Person, options: TrainOptions, reporter: Reporter) -> None:
+    """Decompose every frame of the clip once."""
+    fit, light, model = person.fit, person.light, person.reflectance
+    with Observer(person.head, fit) as observer:
+        for index in reporter.steps("passes", range(person.subject.info.frames)):
+            path = person.subject.pass_path(index)
+            if path.exists():
+                continue
+            rgb = person.frames[index]
+            seen = observer.observe(index, rgb)
+            visible = person.shadow.at(seen.hits, fit.rotation[index])(np.asarray(light.sh, np.float32))
+            passes.write(path, model.decompose(rgb, seen.normal, seen.alpha, seen.regions, visible))
+
+
+def _learn_synthesis(person: Person, options: TrainOptions, reporter: Reporter) -> None:
+    """F_local and F_blend on the clip."""
+    subject = person.subject
+    synthesis = train_synthesis(
+        person.head,
+        person.fit,
+        person.frames.__getitem__,
+        lambda index: passes.read(subject.pass_path(index)).alpha,
+        np.asarray(person.light.sh, np.float32),
+        options.preset.synthesis,
+        float(subject.info.fps),
+        options.seed,
+        options.device,
+        subject.checkpoint_path,
+        reporter=reporter,
+    )
+    add_weights(subject, synthesis.tensors())
+
+
+def _write_report(person: Person, options: TrainOptions, reporter: Reporter) -> None:
+    """What a person would look at before trusting the subject."""
+    write_report(person, reporter)
+    if not person.subject.weights_path.exists():
+        raise ReliTalkError("nothing_learned", "Nothing was learned from this clip.", "Use another clip.")
+
+
