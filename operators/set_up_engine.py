@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Operator
 
-from ..relitalk_addon import orders, preferences, watch
+from ..relitalk_addon import compat, orders, preferences, watch
 from ..relitalk_addon.engine import ReliTalkError
 from .base import Waiting, allowed
 
@@ -13,7 +13,7 @@ from .base import Waiting, allowed
 def _why_not(_: bpy.types.Context) -> str:
     if watch.running("set_up"):
         return "The engine is being set up"
-    if not preferences.engine_named() and not bpy.app.online_access:
+    if not preferences.engine_named() and not compat.online():
         return "Allow online access in the preferences (System, Network) first"
     return ""
 
@@ -37,7 +37,7 @@ class RELITALK_OT_set_up_engine(Waiting, Operator):
                 return self.refuse(error)
             self.report({"INFO"}, f"The engine runs in the Python that you named, {ready.python}")
             return {"FINISHED"}
-        if not bpy.app.online_access and (not bpy.app.background or bpy.app.online_access_override):
+        if not compat.online():
             self.report({"ERROR"}, "Blender is offline. Allow online access in the preferences, System, Network.")
             return {"CANCELLED"}
         return self.attend(lambda: orders.set_up(context), lambda job: None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import bpy
 
 from ..relitalk_addon import compat, jobs
@@ -32,18 +34,13 @@ def button(layout: bpy.types.UILayout, operator: str, why_not: str, **look: str)
 
 
 def hint(layout: bpy.types.UILayout, sentence: str, icon: str = "INFO") -> None:
-    """A sentence, broken into lines that a narrow sidebar can show."""
-    lines, line = [], ""
-    for word in sentence.split():
-        if line and len(line) + len(word) > 38:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
+    """A sentence, broken into lines that the sidebar can show."""
+    scale = bpy.context.preferences.system.ui_scale
+    room = max(18, int((bpy.context.region.width / scale - 75) / 6.2))
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, text in enumerate([*lines, line]):
-        column.label(text=text, icon=icon if number == 0 else "BLANK1")
+    for number, line in enumerate(wrap(sentence, room)):
+        column.label(text=line, icon=icon if number == 0 or icon == "NONE" else "BLANK1")
 
 
 def progress(layout: bpy.types.UILayout, job: jobs.Job) -> None:

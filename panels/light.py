@@ -16,10 +16,11 @@ class RELITALK_PT_light(Tab, Panel):
 
     def draw(self, context):
         chosen, column = settings.get(context), self.column()
+        column.label(text="Match Light")
         row = column.row(align=True)
         row.scale_y = 1.4
-        row.operator("relitalk.match_light", text="Match World", icon="WORLD").source = "WORLD"
-        row.operator("relitalk.match_light", text="Match Scene", icon="SCENE_DATA").source = "SCENE"
+        row.operator("relitalk.match_light", text="World", icon="WORLD").source = "WORLD"
+        row.operator("relitalk.match_light", text="Scene", icon="SCENE_DATA").source = "SCENE"
         column.prop(chosen, "light")
         if chosen.light == settings.MATCHED:
             hint(column, "Lit as the scene was when it was matched; match again after a change.", icon="CHECKMARK")

@@ -22,7 +22,7 @@ class RELITALK_PT_render(Tab, Panel):
         if running:
             progress(column, running)
         else:
-            missing = preferences.engine_complaint()
+            missing = "Set up the engine first" if preferences.engine_complaint() else ""
             button(column, "relitalk.render", missing or settings.why_not_render(context), icon="RENDER_ANIMATION")
             column.operator("relitalk.relight", icon="LIGHT")
         column.separator()

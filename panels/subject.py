@@ -29,7 +29,9 @@ class RELITALK_PT_subject(Tab, Panel):
         column.prop(chosen, "preset")
         column.prop(chosen, "device")
         column.prop(chosen, "seed")
-        column.prop(chosen, "consent")
+        row = column.row()
+        row.use_property_split = False
+        row.prop(chosen, "consent")
         training = watch.running("train")
         if training:
             progress(column, training)

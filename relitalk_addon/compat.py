@@ -71,6 +71,13 @@ def eevee() -> str:
     return "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
 
 
+def online() -> bool:
+    """Whether the user lets Blender use the network; a script decides for itself unless Blender was started offline."""
+    if bpy.app.background:
+        return bpy.app.online_access or not bpy.app.online_access_override
+    return getattr(bpy.app, "online_access", True)
+
+
 def progress(layout: bpy.types.UILayout, factor: float, text: str) -> None:
     """A bar; a line of words where a Blender older than 4.0 draws the panels in a test."""
     if hasattr(layout, "progress"):

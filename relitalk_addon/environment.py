@@ -7,6 +7,7 @@ engine's copy.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,7 @@ def _call(command: list[str], doing: str, reporter: Reporter) -> None:
         try:
             while process.poll() is None:
                 reporter.check_cancel()
+                _say_package(words, reporter)
                 time.sleep(0.2)
         except Cancelled:
             process.terminate()
@@ -94,6 +96,15 @@ def _call(command: list[str], doing: str, reporter: Reporter) -> None:
     if process.returncode:
         last = " ".join(line.strip() for line in lines[-TAIL:] if line.strip())
         raise MissingPart("set_up_failed", f"Set up engine could not {doing}: {last or 'it said nothing.'}", OFFLINE)
+
+
+def _say_package(words: Path, reporter: Reporter) -> None:
+    """Name the package that pip fetches as the stage."""
+    text = words.read_text(encoding="utf-8", errors="replace")
+    named = re.findall(r"^Collecting ([A-Za-z0-9._-]+)", text, re.MULTILINE)
+    if named:
+        last = "Unpacking" if "Installing collected packages" in text else f"Fetching {named[-1]}"
+        reporter.progress(last, 2, len(STAGES))
 
 
 def main(arguments: list[str] | None = None) -> int:
