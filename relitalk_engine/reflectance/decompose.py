@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,18 +13,19 @@ from ..config import ReflectanceConfig
 from ..errors import ReliTalkError
 from ..events import Reporter
 from ..face.identity import FaceTrunk
-from ..media.images import linear_to_srgb
+from ..media.images import linear_to_srgb, srgb_to_linear
 from . import losses
 from .gauge import Gauge, find_gauge
 from .light_start import SkinSamples, fit_environment
 from .model import Batch, ReflectanceModel, small_batch
-from .networks import FCoarse
+from .networks import SPECULAR_START, FCoarse
 from .shadow import PixelShadow
 
 SKIN_SAMPLES = 6000
 SKIN_LEAST = 0.6
 # What brings each term of eq. 20 to the same footing here; the weights of the configuration multiply these.
-NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE, DRIFT_SCALE = 0.12, 0.25, 0.5, 0.05, 0.02
+NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE = 0.03, 0.25, 0.5, 0.05
+DRIFT_SCALE, SPECULAR_SCALE = 0.02, 0.01
 
 
 @dataclass
@@ -102,6 +104,7 @@ def train_reflectance(
             config.use_specular,
         ).to(device)
         _learn(model, batch.to(device), chips, config, generator, trunk, reporter, history)
+        _hold_gauge(model, batch, even)
     model.eval()
     return Trained(model, gauge, history)
 
@@ -132,17 +135,13 @@ def _gather(
 
 def _whites(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
     """Pixels of the whites of the eyes, linear [P, 3]: inside the opening, the paler and brighter part."""
-    import cv2
-
-    from ..media.images import srgb_to_linear
-
     inside = cv2.erode((eyes > 0.8).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     if inside.sum() < 12:
         return np.empty((0, 3))
     colour = srgb_to_linear(image[inside])
     bright = colour.mean(1)
-    # The iris and the lashes are darker, a catchlight is brighter.
-    low, high = np.percentile(bright, [55, 90])
+    # Iris, lashes and lids are darker, a catchlight is brighter.
+    low, high = np.percentile(bright, [75, 95])
     return colour[(bright >= low) & (bright <= high)]
 
 
@@ -228,6 +227,21 @@ def _learn(
             history.append(("consistency" if late else "decomposition", float(loss.detach())))
 
 
+@torch.no_grad()
+def _hold_gauge(model: ReflectanceModel, batch: Batch, even: Tensor) -> None:
+    """Bring the learned light back to the level and colour at which skin has the gauge's albedo."""
+    miss = []
+    for index in range(len(batch.image)):
+        seen = batch.select(torch.tensor([index])).to(model.skin.device)
+        shade, _, _ = model.shade(seen, seen.normal, seen.skin * 0, model.radiance())
+        sure = (even[index, 0] > 0.6 * SKIN_LEAST) & (batch.normal[index, 2] > 0.5)
+        ratio = (batch.image[index] + 1e-3).log() - (shade[0].cpu() + 1e-3).log()
+        miss.append(ratio[:, sure])
+    found = torch.cat(miss, 1)
+    if found.shape[1] >= 64:
+        model.light.shift(found.median(1).values.to(model.skin.device) - model.skin.log())
+
+
 def _priors(model: ReflectanceModel, seen: Batch, found, config: ReflectanceConfig, generator) -> Tensor:
     """Eq. 20 without its consistency term."""
     paint = (found.albedo + 0.02).log()
@@ -236,14 +250,15 @@ def _priors(model: ReflectanceModel, seen: Batch, found, config: ReflectanceConf
     variation = (
         losses.total_variation(paint, seen.alpha)
         + 0.5 * losses.total_variation(found.delta, seen.alpha)
-        + losses.total_variation(found.shine, seen.alpha)
+        + 0.2 * losses.total_variation(found.shine, seen.alpha)
         + 2.0 * losses.total_variation(found.specular_weight, seen.alpha)
     )
     loss = loss + config.smooth * SMOOTH_SCALE * variation
     some = (seen.skin > 0.5).flatten(1).any(1)
     if bool(some.any()):
         loss = loss + config.parsimony * PARSIMONY_SCALE * losses.parsimony(found.albedo[some], seen.skin[some], generator)
-    return loss + DRIFT_SCALE * model.light.drift()
+    shiny = ((found.specular_weight / SPECULAR_START + 1e-3).log().square() * seen.alpha).sum() / seen.alpha.sum()
+    return loss + DRIFT_SCALE * model.light.drift() + SPECULAR_SCALE * model.use_specular * shiny
 
 
 def _consistency(model: ReflectanceModel, seen: Batch, found, chips: Tensor, trunk: FaceTrunk, generator) -> Tensor:

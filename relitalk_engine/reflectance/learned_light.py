@@ -96,6 +96,12 @@ class LearnedLight(nn.Module):
         free, start = self.log_radiance.exp(), self.start.exp()
         return free * ((start * weight[:, None]).sum(0) / (free * weight[:, None]).sum(0))
 
+    def shift(self, log_gain: Tensor) -> None:
+        """Scale light and start alike by exp(log_gain) [3]."""
+        with torch.no_grad():
+            self.start += log_gain
+            self.log_radiance += log_gain
+
     def drift(self) -> Tensor:
         """How far the light has gone from its start, scalar."""
         return (self.log_radiance - self.start).abs().mean()

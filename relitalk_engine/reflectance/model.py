@@ -8,11 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import ReliTalkError
 from ..lighting import lit_sphere
 from ..lighting.light import Light
 from ..media.images import linear_to_srgb, srgb_to_linear
 from .learned_light import BakedSphere, LearnedLight
+from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
+from .passes import FramePasses
 from .relight import ALBEDO_MOST, SHADING_FLOOR, SPECULAR_SHARE, hair_shading
 from .shadow import self_shadow
 
@@ -103,6 +106,31 @@ class ReflectanceModel(nn.Module):
         self.f_cspec = FCspec(max(8, channels // 2))
         self.register_buffer("skin", torch.from_numpy(np.asarray(skin, np.float32)))
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """For `weights.safetensors`: the parameters, and under "shape" what the model was made with."""
+        shape = [self.size, self.channels, self.paper, self.use_normal, self.use_specular]
+        state = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+        return state | {"shape": np.array(shape, np.int64)}
+
+    @classmethod
+    def from_tensors(cls, values: dict[str, np.ndarray]) -> "ReflectanceModel":
+        """The inverse of `tensors`.
+
+        Raises:
+            ReliTalkError: the tensors are not a whole decomposition.
+        """
+        try:
+            size, channels, paper, use_normal, use_specular = (int(v) for v in values["shape"])
+            start = np.exp(values["light.start"]).reshape(*START_SIZE, 3)
+            model = cls(start, values["skin"], size, channels, bool(paper), bool(use_normal), bool(use_specular))
+            state = {name: torch.from_numpy(np.array(v)) for name, v in values.items() if name != "shape"}
+            model.load_state_dict(state)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise ReliTalkError(
+                "bad_weights", "The subject's weights hold no whole decomposition.", "Train the subject again."
+            ) from error
+        return model.eval()
+
     def radiance(self) -> Tensor:
         """[K, 3] of the clip's light."""
         return self.light.radiance(self.sphere.solid * (0.5 + 0.5 * self.sphere.directions[:, 2]))
@@ -190,7 +218,7 @@ class ReflectanceModel(nn.Module):
 
     @torch.no_grad()
     def decompose(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
-                  visible: np.ndarray | None = None) -> "FramePasses":
+                  visible: np.ndarray | None = None) -> FramePasses:
         """Decompose one frame at its own size.
 
         Args:
@@ -219,22 +247,6 @@ class ReflectanceModel(nn.Module):
         weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
         hair = _shrink(np.asarray(regions["hair"], np.float32), self.size)
         return FramePasses(refined.astype(np.float32), weight, alpha.astype(np.float32), gain, hair)
-
-
-@dataclass
-class FramePasses:
-    """What is kept of a frame's decomposition (``passes.py`` writes and reads it)."""
-
-    normal: np.ndarray
-    """[H, W, 3] unit, camera frame, z above 0."""
-    specular_weight: np.ndarray
-    """[H, W] C_spec."""
-    alpha: np.ndarray
-    """[H, W]."""
-    gain: np.ndarray
-    """[S, S, 3] logarithm of the gain on the image divided by its shading, at the networks' size."""
-    hair: np.ndarray
-    """[S, S], how far a pixel is hair."""
 
 
 def small_batch(image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray], size: int

@@ -13,6 +13,8 @@ import numpy as np
 from ..lighting import lit_sphere
 from ..lighting.light import Light
 from ..lighting.lit_sphere import LitSphere
+from ..media.images import srgb_to_linear
+from .passes import FramePasses
 
 SHADING_FLOOR = 0.06
 """Least old light to divide by, as a share of its mean over the sphere of normals."""
@@ -43,6 +45,27 @@ class Frame:
     """Light [9, 3] to V [H, W, 3] (``shadow.PixelShadow``); None: nothing shadows."""
     hair: np.ndarray | None = None
     """[H, W, 1] 0..1, how far a pixel is hair."""
+
+
+def compose(
+    image: np.ndarray, passes: FramePasses, visibility: Callable[[np.ndarray], np.ndarray] | None = None
+) -> Frame:
+    """The frame of a picture and its passes.
+
+    Args:
+        image: [H, W, 3] uint8, sRGB: the clip's pixels.
+        passes: of the same frame.
+        visibility: light [9, 3] to V [H, W, 3].
+    """
+    height, width = passes.alpha.shape
+
+    def enlarge(values: np.ndarray) -> np.ndarray:
+        return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    return Frame(
+        srgb_to_linear(image), passes.normal, passes.specular_weight[..., None], passes.alpha[..., None],
+        enlarge(passes.gain), visibility, enlarge(passes.hair)[..., None],
+    )
 
 
 @dataclass(frozen=True)

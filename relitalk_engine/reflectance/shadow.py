@@ -92,11 +92,17 @@ class PixelShadow:
             found.append(interpolate(self.hits, turned, self.head.faces))
         mask = (self.hits.triangle >= 0).astype(np.float32)
         cover = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)[..., None]
-        small = [cv2.resize(values, (size, size), interpolation=cv2.INTER_AREA) for values in found]
+        small = [_shrink(values, size) for values in found]
         away = 1 - cover
         constant = np.zeros(9, np.float32)
         constant[0] = 3.5449  # an open point: shading 1 under radiance 1
         return small[0] + away * constant, small[1] + away * constant
+
+
+def _shrink(values: np.ndarray, size: int) -> np.ndarray:
+    """[H, W, 9] to [size, size, 9] by area; three channels at a time, as OpenCV takes four at most."""
+    parts = [np.ascontiguousarray(values[..., k : k + 3]) for k in (0, 3, 6)]
+    return np.concatenate([cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA) for part in parts], -1)
 
 
 def _spread(visible: np.ndarray, mask: np.ndarray) -> np.ndarray:
