@@ -93,14 +93,16 @@ def place(context: bpy.types.Context, take: Take, timing: Timing, look: Look, sa
     """
     scene = context.scene
     name = f"ReliTalk {take.path.name}"
+    where = placement(take, say)
     thing = _standing(scene, take)
     if thing is None:
         thing = bpy.data.objects.new(name, bpy.data.meshes.new(name))
         _collection(scene).objects.link(thing)
-        thing.location = scene.cursor.location
         thing.rotation_euler = (pi / 2, 0.0, 0.0)
+        thing.location = scene.cursor.location
+        thing.location.z += (take.info.size[1] - where.eye_centre[1]) * where.metres_per_pixel  # stands on the cursor
     thing[TAKE] = str(take.path.absolute())
-    _shape(thing.data, take, placement(take, say))
+    _shape(thing.data, take, where)
     material = thing.active_material
     if material is None or live_material.PICTURES not in compat.ensure_nodes(material).nodes:
         material = bpy.data.materials.new(name)

@@ -20,8 +20,10 @@ def test_a_placed_take_has_its_names_its_size_and_its_origin_between_the_eyes(sc
     assert portrait.active_material.name == "ReliTalk hello"
     corners = np.array([tuple(portrait.matrix_basis @ vertex.co) for vertex in portrait.data.vertices])
     assert np.ptp(corners, axis=0) == pytest.approx([0.24, 0.0, 0.32], abs=1e-6)  # stands upright, faces -Y
-    assert corners.max(axis=0)[2] == pytest.approx(0.4 * 0.32, abs=1e-6)
-    assert portrait.location == scene.cursor.location
+    origin = np.array(portrait.location)
+    assert corners.max(axis=0)[2] - origin[2] == pytest.approx(0.4 * 0.32, abs=1e-6)
+    assert corners[:, :2].mean(axis=0) == pytest.approx(origin[:2], abs=1e-6)
+    assert corners.min(axis=0)[2] == pytest.approx(scene.cursor.location.z, abs=1e-6)  # stands on the cursor
 
 
 def test_placing_again_updates_and_keeps_transform_and_animation(scene, make_take):
