@@ -14,8 +14,8 @@ from ..face.fitting import HeadFit, fit
 from ..face.stand_in import StandIn, nearest_pose, track_coarsely, track_covered
 from ..media.lossless import LosslessReader
 from ..media.video import read_frames
-from ..reflectance import passes
 from ..reflectance.model import FramePasses
+from ..reflectance.passes import read_frame_passes
 from .footage import Footage, ingest
 from .person import Person
 
@@ -63,7 +63,7 @@ class ClipBase:
 
     def known(self, frame: int) -> FramePasses | None:
         """The frame's decomposition."""
-        return passes.read(self._person.subject.pass_path(frame))
+        return read_frame_passes(self._person.subject.passes_dir, frame)
 
 
 class VideoBase:

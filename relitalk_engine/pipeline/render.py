@@ -14,7 +14,7 @@ from ..face.observation import Observer
 from ..lighting.light import Light
 from ..lighting.rigs import load_light, olat
 from ..media.audio import audio_seconds, copy_as_wav
-from ..reflectance import passes
+from ..reflectance.passes import read_frame_passes
 from ..subject import Subject
 from ..synthesis.synthesis import Painter
 from ..take import PASSES, Placement, Take, TakeInfo
@@ -65,7 +65,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
             person.head,
             person.fit,
             person.frames.__getitem__,
-            lambda index: passes.read(person.subject.pass_path(index)).alpha,
+            lambda index: read_frame_passes(person.subject.passes_dir, index).alpha,
             motion.fit,
             motion.psi,
             options.device,

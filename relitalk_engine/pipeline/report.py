@@ -12,8 +12,9 @@ from ..face.observation import Observer
 from ..lighting import lit_sphere
 from ..lighting.rigs import directional
 from ..media.images import encode_uint8, srgb_to_linear
-from ..reflectance import passes
+from ..reflectance.passes import read_frame_passes
 from ..reflectance.relight import bake, decompose, relight
+from .finish import ready
 from .person import Person
 
 COLUMNS = 6
@@ -47,12 +48,12 @@ def write_report(person: Person, reporter: Reporter) -> None:
     source, side = bake(person.light, exponent), bake(directional(65, 25, 2.0), exponent)
     with Observer(head, fit) as observer:
         for index in reporter.steps("report", chosen):
-            rgb, found = person.frames[int(index)], passes.read(subject.pass_path(int(index)))
+            rgb, found = person.frames[int(index)], read_frame_passes(subject.passes_dir, int(index))
             seen = observer.observe(int(index), rgb, alpha=found.alpha)
             alpha = found.alpha[..., None]
             image = srgb_to_linear(rgb.astype(np.float32) / 255).astype(np.float32)
             shadow = person.shadow.at(seen.hits, fit.rotation[index])
-            frame = passes.frame(image, found, shadow)
+            frame = ready(image, found, shadow)
             parts = decompose(frame, source)
             lit = relight(frame, source, side, parts)
             drawn = rgb.copy()

@@ -14,8 +14,8 @@ from ..face.head_model import AnnyHead
 from ..face.identity import chip_matrix, face_trunk
 from ..face.observation import Observer
 from ..media.audio import extract_audio, read_audio
-from ..reflectance import passes
 from ..reflectance.decompose import ClipFrame, train_reflectance
+from ..reflectance.passes import read_frame_passes, write_frame_passes
 from ..speech.features import PhoneFeatures
 from ..speech.training import train_speech
 from ..subject import Consent, Source, Subject, SubjectInfo
@@ -184,13 +184,11 @@ def _write_passes(person: Person, options: TrainOptions, reporter: Reporter) -> 
     fit, light, model = person.fit, person.light, person.reflectance
     with Observer(person.head, fit) as observer:
         for index in reporter.steps("passes", range(person.subject.info.frames)):
-            path = person.subject.pass_path(index)
-            if path.exists():
-                continue
             rgb = person.frames[index]
             seen = observer.observe(index, rgb)
             visible = person.shadow.at(seen.hits, fit.rotation[index])(np.asarray(light.sh, np.float32))
-            passes.write(path, model.decompose(rgb, seen.normal, seen.alpha, seen.regions, visible))
+            found = model.decompose(rgb, seen.normal, seen.alpha, seen.regions, visible)
+            write_frame_passes(person.subject.passes_dir, index, found)
 
 
 def _learn_synthesis(person: Person, options: TrainOptions, reporter: Reporter) -> None:
@@ -200,7 +198,7 @@ def _learn_synthesis(person: Person, options: TrainOptions, reporter: Reporter) 
         person.head,
         person.fit,
         person.frames.__getitem__,
-        lambda index: passes.read(subject.pass_path(index)).alpha,
+        lambda index: read_frame_passes(subject.passes_dir, index).alpha,
         np.asarray(person.light.sh, np.float32),
         options.preset.synthesis,
         float(subject.info.fps),

@@ -163,10 +163,9 @@ class ReflectanceModel(nn.Module):
         spheres = lit_sphere.sample(torch.cat([diffuse, specular, hair], -1), surface).permute(0, 3, 1, 2)
         shade = spheres[:, :3] + batch.hair * (spheres[:, 6:] - spheres[:, :3])
         shine = weight * spheres[:, 3:6]
-        if visible is None and batch.transfer is not None:
-            visible = self_shadow(
-                batch.transfer.permute(0, 2, 3, 1), batch.transfer0.permute(0, 2, 3, 1), coefficients.detach()
-            ).permute(0, 3, 1, 2)
+        if visible is None and batch.transfer is not None and batch.transfer0 is not None:
+            maps = batch.transfer.permute(0, 2, 3, 1), batch.transfer0.permute(0, 2, 3, 1)
+            visible = self_shadow(*maps, coefficients.detach()).permute(0, 3, 1, 2)
         if visible is not None:
             shade, shine = shade * visible, shine * visible
         inside = self.sphere.around[..., 2] > 0
