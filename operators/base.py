@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 from bpy.props import BoolProperty
+from bpy.types import Operator
 
 from ..relitalk_addon import compat, jobs, preferences, settings, watch
 from ..relitalk_addon.engine import ReliTalkError
@@ -33,6 +34,22 @@ def allowed(cls: type, context: bpy.types.Context, *reasons: Callable[[bpy.types
 def engine_missing(_: bpy.types.Context) -> str:
     """Why the engine cannot be asked."""
     return preferences.engine_complaint()
+
+
+def confirmed(operator: Operator, context: bpy.types.Context, event: bpy.types.Event, *questions: str) -> set[str]:
+    """Ask the person at the button what is to be asked, if anything, and go on."""
+    question = " ".join(filter(None, questions))
+    if question:
+        return context.window_manager.invoke_confirm(operator, event, message=question)
+    return operator.execute(context)
+
+
+def about_the_view(context: bpy.types.Context) -> str:
+    """What to ask before *As filmed* changes the scene's view; empty where it changes nothing."""
+    filmed = settings.get(context).look == "AS_FILMED"
+    if filmed and context.scene.view_settings.view_transform != "Standard":
+        return "As filmed sets the scene's view to Standard."
+    return ""
 
 
 class Argued:

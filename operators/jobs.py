@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import bpy
@@ -114,5 +115,6 @@ def finished(job):
         scene.relitalk.subject = order.result
     window = next((window for window in bpy.context.window_manager.windows if window.scene == scene), None)
     if order.place and window is not None and job.claim_placing():
-        with bpy.context.temp_override(window=window):
+        # an error was reported by the operator itself, and must not stop the timer that called
+        with contextlib.suppress(RuntimeError), bpy.context.temp_override(window=window):
             bpy.ops.relitalk.place_take("EXEC_DEFAULT", True, take=order.result, frame_start=order.frame_start)

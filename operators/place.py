@@ -7,7 +7,7 @@ from bpy.types import Operator
 
 from ..relitalk_addon import settings, stage
 from ..relitalk_addon.engine import ReliTalkError
-from .base import ARGUMENT, PATH, Argued, allowed
+from .base import ARGUMENT, PATH, Argued, about_the_view, allowed, confirmed
 
 
 def place(operator, context, folder, frame_start):
@@ -40,10 +40,7 @@ class RELITALK_OT_place_take(Argued, Operator):
         return allowed(cls, context, settings.why_not_place)
 
     def invoke(self, context, event):
-        as_filmed = settings.get(context).look == "AS_FILMED"
-        if as_filmed and context.scene.view_settings.view_transform != "Standard":
-            return context.window_manager.invoke_confirm(self, event)
-        return self.execute(context)
+        return confirmed(self, context, event, about_the_view(context))
 
     def execute(self, context):
         try:

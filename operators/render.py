@@ -6,7 +6,7 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
 from ..relitalk_addon import orders, settings
-from .base import ARGUMENT, PATH, Argued, Waiting, allowed, engine_missing
+from .base import ARGUMENT, PATH, Argued, Waiting, about_the_view, allowed, confirmed, engine_missing
 from .place import place
 
 
@@ -21,6 +21,12 @@ class _Take(Argued, Waiting):
     frames: StringProperty(name="Frames", options=ARGUMENT, description="A:B, frames A to B-1; empty: all")
     take: StringProperty(name="Take", subtype="DIR_PATH", options=PATH)
     place: BoolProperty(name="Place", default=True, options=ARGUMENT, description="Stand the take in the scene")
+
+    def invoke(self, context, event):
+        named = self.value(context, "take")
+        stands = named and settings.take_place(named, settings.path("")).exists()
+        replace = f"{named} is there already and will be replaced." if stands else ""
+        return confirmed(self, context, event, replace, about_the_view(context) if self.place else "")
 
     def run(self, context, audio):
         asked = {name: self.value(context, name) for name in ("subject", "light", "background", "take")}

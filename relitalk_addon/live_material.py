@@ -113,7 +113,8 @@ def _build(tree: bpy.types.NodeTree) -> None:
 
 def _sequence(take: Take, image: bpy.types.Image | None) -> bpy.types.Image:
     """The take's pictures as an image sequence, scene-linear where they are EXR."""
-    first = str(take.beauty_path(take.info.frames[0]))
+    light = take.info.lights[0] if take.info.lights else ""
+    first = str(take.beauty_path(take.info.frames[0], light))
     if image is None or bpy.path.abspath(image.filepath) != first:
         image = bpy.data.images.load(first, check_existing=False)
         image.name = f"ReliTalk {take.path.name}"

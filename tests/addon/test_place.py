@@ -64,6 +64,15 @@ def test_the_driver_maps_scene_frames_to_the_takes(scene, make_take, fps, scene_
         assert user.use_auto_refresh
 
 
+def test_the_mapping_follows_the_scenes_frame_rate(scene, make_take):
+    scene.render.fps = 25
+    portrait = placed(make_take("timed", sound=False))
+    scene.render.fps = 50
+    scene.frame_set(9)
+    shown = portrait.evaluated_get(bpy.context.evaluated_depsgraph_get()).active_material
+    assert shown.node_tree.nodes["Take"].image_user.frame_offset == 4 - 8 - 1
+
+
 def test_a_long_take_stays_in_step_at_ntsc_rates(scene, make_take, part):
     expression = part("relitalk_addon.live_material").index_expression(Fraction(24000, 1001), 1)
     scope = {"floor": floor, "round": round, "fps": 24, "base": float(np.float32(1.001))}
