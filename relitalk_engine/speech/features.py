@@ -8,14 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ..errors import ReliTalkError
+from ..media.audio import check_voice
 from .acoustics import HOP, RATE, Spectra, spectra
 from .phones import PhoneModel, load_phone_model
 from .voice_activity import CHUNK, speech_probability
 from .words import Phone, WordRecogniser
-
-SHORTEST = 0.4
-"""Seconds of sound below which nothing can be recognised."""
 
 LONGEST_PIECE = 30.0
 """Seconds that are recognised at once; longer sound is cut where it is quiet."""
@@ -103,11 +100,13 @@ class PhoneFeatures:
 
     Attributes:
         transcript: what is said, where it is known; empty: words are recognised.
+        name: what the sound is called when it is refused.
         words: recognise words at all; without, the phones come from sound alone.
         trust: how far recognised words sway the phones, as log odds: [at no confidence, at full confidence].
     """
 
     transcript: str = ""
+    name: str = "given"
     words: bool = True
     trust: tuple[float, float] = (0.7, 2.0)
     _recogniser: WordRecogniser | None = field(default=None, repr=False)
@@ -121,10 +120,10 @@ class PhoneFeatures:
         """f_pho [T, F] at the times i / fps; see `SpeechFeatures`.
 
         Raises:
-            ReliTalkError: the sound is shorter than 0.4 s or silent throughout, or the transcript does not fit.
+            ReliTalkError: the sound is too short or silent throughout, or the transcript does not fit.
             MissingPart: the recogniser or the detector is not installed.
         """
-        require_speech(samples)
+        check_voice(samples, RATE, self.name)
         model = load_phone_model()
         layout = Layout(model.names)
         result = np.zeros((frames, layout.width), np.float32)
@@ -180,33 +179,6 @@ class PhoneFeatures:
                 index = model.names.index(phone.name)
                 leads[phone.start : phone.end, index] = low + (high - low) * phone.confidence
         return leads
-
-
-def require_speech(samples: np.ndarray, what: str = "The sound") -> None:
-    """Refuse what cannot drive a mouth.
-
-    Args:
-        samples: [n] float32 mono, 16 kHz.
-        what: how the sentence begins.
-
-    Raises:
-        ReliTalkError: shorter than 0.4 s, holding no sound at all, or not finite.
-    """
-    seconds = len(samples) / RATE
-    if seconds < SHORTEST:
-        raise ReliTalkError(
-            "audio_too_short",
-            f"{what} is {seconds:.2f} s long; nothing can be recognised in less than {SHORTEST} s.",
-            "Give a longer recording of a voice.",
-        )
-    if not np.isfinite(samples).all():
-        raise ReliTalkError("audio_broken", f"{what} holds values that are no numbers.", "Export the recording again.")
-    if float(np.abs(samples).max()) < 1e-4:
-        raise ReliTalkError(
-            "audio_silent",
-            f"{what} is silent throughout, so there is no voice to follow.",
-            "Check that the right track was recorded or chosen.",
-        )
 
 
 def loudness(samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:

@@ -1,0 +1,181 @@
+"""Learning how one person's mouth follows their voice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..config import SpeechConfig
+from ..errors import ReliTalkError
+from .features import PhoneFeatures
+from .lip_mesh import LipMesh, Lips
+from .model import MOTIONS, Held, SpeechModel, quietness, see
+from .regression import Kernel
+
+if TYPE_CHECKING:
+    from ..events import Reporter
+    from ..face.head_model import AnnyHead
+    from .expression import Pupil
+
+FEWEST = 50
+"""Good frames below which a speaker cannot be learned."""
+
+PUPILS = 2
+"""Networks that are averaged."""
+
+FOLDS = 3
+"""Parts of the clip that are held out in turn."""
+
+
+def train_speech(
+    features: np.ndarray,
+    psi: np.ndarray,
+    head: AnnyHead,
+    beta: np.ndarray,
+    fps: Fraction,
+    config: SpeechConfig,
+    rng: np.random.Generator,
+    valid: np.ndarray | None = None,
+    reporter: Reporter | None = None,
+) -> SpeechModel:
+    """Learn how one person's mouth follows their voice, from their clip alone.
+
+    Args:
+        features: f_pho [T, F] of the clip's own sound.
+        psi: [T, E] fitted actions of the head.
+        head: the head model.
+        beta: [S] the person's shape.
+        fps: frames a second.
+        config: size and weights of F_exp.
+        rng: drawn from once, for the seed.
+        valid: [T] False where the fit is a bridge only.
+        reporter: told of the steps.
+
+    Returns:
+        The model, with the figures of its inner validation.
+
+    Raises:
+        ReliTalkError: fewer than 50 good frames.
+    """
+    from .expression import train_network
+
+    seed = int(rng.integers(2**31))
+    count = min(len(features), len(psi))
+    features, psi = features[:count], psi[:count, head.mouth_actions].astype(np.float64)
+    rows = np.flatnonzero(np.ones(count, bool) if valid is None else valid[:count])
+    if len(rows) < FEWEST:
+        raise ReliTalkError(
+            "too_little_speech",
+            f"Only {len(rows)} good frames show how this person speaks; {FEWEST} are needed, 200 are better.",
+            "Give a longer clip in which the face can be seen while it speaks.",
+        )
+    mesh = LipMesh(Lips.of(head, beta), PhoneFeatures().layout)
+    inputs = see(features, mesh)
+    mean, to_psi, motion = _motions(psi, mesh.lips, rows)
+    step, stride = max(1, round(float(fps) * 0.08)), max(1, round(float(fps) / 25))
+
+    done, total = 0, (FOLDS + PUPILS) * config.steps
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if reporter is not None:
+            reporter.progress("speech", done, total)
+
+    kernel_guess = np.zeros_like(motion)
+    third: dict[int, np.ndarray] = {}
+    folds = np.array_split(rows, FOLDS)
+    gap = max(1, round(0.2 * float(fps)))
+    for fold in folds:
+        learn = rows[(rows < fold[0] - gap) | (rows > fold[-1] + gap)]
+        kernel_guess[fold] = Kernel.fit(inputs, motion, learn, step)(inputs)[fold]
+
+        def watch(at: int, pupil: Pupil, fold: np.ndarray = fold) -> None:
+            third.setdefault(at, np.zeros_like(motion))[fold] = pupil(inputs)[fold]
+
+        train_network(inputs, motion, to_psi, learn, config, stride, seed, watch, tick)
+    held, guess = _weigh(kernel_guess, third, motion, rows, mesh.lips, mean, to_psi)
+
+    best = replace(config, steps=held.steps)
+    pupils = []
+    for i in range(PUPILS if held.network > 0 else 0):
+        pupils.append(train_network(inputs, motion, to_psi, rows, best, stride, seed + i, None, tick))
+    if reporter is not None:
+        reporter.progress("speech", total, total)
+    quiet = quietness(features, mesh.layout, fps)[rows] > 0.9
+    rest = psi[rows][quiet].mean(0) if quiet.sum() >= 5 else _closed(psi[rows], mesh.lips)
+    return SpeechModel(
+        mesh=mesh,
+        fps=fps,
+        mean=mean.astype(np.float32),
+        to_psi=to_psi.astype(np.float32),
+        gain=_gains(guess[rows], motion[rows]),
+        rest=rest.astype(np.float32),
+        most=np.clip(1.25 * np.percentile(psi[rows], 99.5, axis=0), 0.05, 1.0).astype(np.float32),
+        kernel=Kernel.fit(inputs, motion, rows, step),
+        pupils=pupils,
+        held=held,
+    )
+
+
+def _motions(psi: np.ndarray, lips: Lips, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Principal motions of the lips: mean psi [M], from motion to psi [C, M], motion [T, C] in metres.
+
+    Actions that the lips do not show, and the fit's jitter among actions that cancel, fall away.
+    """
+    mean = psi[rows].mean(0)
+    moved = np.tensordot(psi - mean, lips.basis.astype(np.float64), 1).reshape(len(psi), -1)
+    axes = np.linalg.svd(moved[rows], full_matrices=False)[2][:MOTIONS]
+    motion = moved @ axes.T
+    ridge = 1e-4 * (motion[rows] ** 2).sum() / MOTIONS * np.eye(MOTIONS)
+    to_psi = np.linalg.solve(motion[rows].T @ motion[rows] + ridge, motion[rows].T @ (psi[rows] - mean))
+    return mean, to_psi, motion
+
+
+def _weigh(
+    kernel: np.ndarray,
+    network: dict[int, np.ndarray],
+    motion: np.ndarray,
+    rows: np.ndarray,
+    lips: Lips,
+    mean: np.ndarray,
+    to_psi: np.ndarray,
+) -> tuple[Held, np.ndarray]:
+    """Choose the steps and the network's share by the squared error on unseen parts; figures of that choice."""
+    best_error, best = np.inf, (0.0, 0)
+    for steps, guess in sorted(network.items()):
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+            mixed = kernel + share * (guess - kernel)
+            error = float(((mixed - motion)[rows] ** 2).sum())
+            if error < best_error * 0.995:
+                best_error, best = error, (share, steps)
+    share, steps = best
+    guess = kernel + share * (network[steps] - kernel)
+    predicted, true = mean + guess[rows] @ to_psi, mean + motion[rows] @ to_psi
+    opening = _correlation(lips.opening(predicted), lips.opening(true))
+    width = _correlation(lips.width(predicted), lips.width(true))
+    return Held(opening, width, share, steps), guess
+
+
+def _gains(guess: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """[C] widen each motion to its true range as far as it can be trusted: regression shrinks what it is unsure of."""
+    gain = np.ones(motion.shape[1], np.float32)
+    for i in range(motion.shape[1]):
+        trust = max(0.0, _correlation(guess[:, i], motion[:, i]))
+        ratio = motion[:, i].std() / max(float(guess[:, i].std()), 1e-9)
+        gain[i] = 1.0 + trust * (np.clip(ratio, 1.0, 1.8) - 1.0)
+    return gain
+
+
+def _closed(psi: np.ndarray, lips: Lips) -> np.ndarray:
+    """[M] the mouth when it is closed, from the least open tenth of the frames."""
+    opening = lips.opening(psi)
+    return psi[opening <= np.percentile(opening, 10)].mean(0)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    spread = float(a.std() * b.std())
+    return float(((a - a.mean()) * (b - b.mean())).mean() / spread) if spread > 1e-12 else 0.0
