@@ -253,7 +253,8 @@ class Subject:
                     HINT,
                 )
         tensor_shapes(self.weights_path)
-        have = sum(1 for path in self.passes_dir.glob("*.png"))
+        there = {path.name for path in self.passes_dir.glob("*.png")}
+        have = sum(self.pass_path(frame).name in there for frame in range(self.info.frames))
         if have < self.info.frames:
             raise ReliTalkError(
                 "bad_subject",
