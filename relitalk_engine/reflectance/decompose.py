@@ -166,7 +166,8 @@ def _coarse(batch: Batch, config: ReflectanceConfig, device, generator: torch.Ge
         optimizer.step()
     history.append(("coarse", float(loss.detach()) if config.steps_coarse else math.nan))
     with torch.no_grad():
-        rendered = torch.cat([network(n[None], s[None]) for n, s in zip(normal, skin, strict=True)]) * level[:, None, None]
+        parts = [network(n[None], s[None]) for n, s in zip(normal, skin, strict=True)]
+        rendered = torch.cat(parts) * level[:, None, None]
         miss = ((image + 1e-3).log() - (rendered + 1e-3).log()).mean(1, keepdim=True)
         return (skin * torch.exp(-((miss / 0.5) ** 2))).cpu()
 
@@ -177,12 +178,13 @@ def _start(batch: Batch, even: Tensor, rng: np.random.Generator) -> np.ndarray:
     lit = np.flatnonzero(weight > SKIN_LEAST * 0.5)
     chosen = rng.choice(lit, min(SKIN_SAMPLES, len(lit)), replace=False)
 
-    def flat(values: Tensor | None) -> np.ndarray | None:
-        return None if values is None else values.permute(0, 2, 3, 1).reshape(-1, values.shape[1]).numpy()[chosen]
+    def flat(values: Tensor) -> np.ndarray:
+        return values.permute(0, 2, 3, 1).reshape(-1, values.shape[1]).numpy()[chosen]
 
-    return fit_environment(
-        SkinSamples(flat(batch.normal), flat(batch.image), weight[chosen], flat(batch.transfer), flat(batch.transfer0))
-    )
+    samples = SkinSamples(flat(batch.normal), flat(batch.image), weight[chosen])
+    if batch.transfer is not None and batch.transfer0 is not None:
+        samples = replace(samples, transfer=flat(batch.transfer), transfer0=flat(batch.transfer0))
+    return fit_environment(samples)
 
 
 def _skin_colour(batch: Batch, even: Tensor) -> np.ndarray:
@@ -204,9 +206,9 @@ def _learn(
         [{"params": networks, "lr": config.learning_rate}, {"params": light, "lr": 3 * config.learning_rate}]
     )
     consistent = config.use_consistency and trunk is not None and chips is not None
-    total = config.steps_decompose + (config.steps_consistency if consistent else 0)
+    total = config.steps_decompose + config.steps_consistency * consistent
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / 20) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / max(total, 1))))
+        optimizer, lambda step: min(1, (step + 1) / 20) * (0.525 + 0.475 * math.cos(math.pi * step / max(total, 1)))
     )
     for step in reporter.steps("reflectance: decomposition", range(total), total):
         late = step >= config.steps_decompose
@@ -214,7 +216,7 @@ def _learn(
         seen = batch.select(index.to(batch.image.device))
         found = model(seen)
         loss = _priors(model, seen, found, config, generator)
-        if late:
+        if late and trunk is not None and chips is not None:
             loss = loss + config.consistency * CONSISTENCY_SCALE * _consistency(
                 model, seen, found, chips[index].to(batch.image.device), trunk, generator
             )
@@ -256,7 +258,8 @@ def _priors(model: ReflectanceModel, seen: Batch, found, config: ReflectanceConf
     loss = loss + config.smooth * SMOOTH_SCALE * variation
     some = (seen.skin > 0.5).flatten(1).any(1)
     if bool(some.any()):
-        loss = loss + config.parsimony * PARSIMONY_SCALE * losses.parsimony(found.albedo[some], seen.skin[some], generator)
+        entropy = losses.parsimony(found.albedo[some], seen.skin[some], generator)
+        loss = loss + config.parsimony * PARSIMONY_SCALE * entropy
     shiny = ((found.specular_weight / SPECULAR_START + 1e-3).log().square() * seen.alpha).sum() / seen.alpha.sum()
     return loss + DRIFT_SCALE * model.light.drift() + SPECULAR_SCALE * model.use_specular * shiny
 

@@ -21,15 +21,15 @@ SKIN_LOCUS = np.array(
         [0.081, 0.044, 0.032],
     ]
 )
-SCLERA = np.array([0.46, 0.42, 0.40])
-"""The white of the eye as it is seen, shaded by lid and lash."""
+SCLERA = np.array([0.34, 0.29, 0.265])
+"""The white of the eye as it is seen: shaded by brow, lid and lash, and tinted by the skin around it."""
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 # Deviations in (log level, log red over green, log blue over green).
 _SKIN_SPREAD = np.array([0.12, 0.06, 0.08])
-_LIGHT_MEAN = np.array([np.log(0.75), 0.04, -0.04])
+_LIGHT_MEAN = np.array([np.log(0.68), 0.04, -0.04])
 _LIGHT_SPREAD = np.array([0.35, 0.13, 0.20])
-_SCLERA_SPREAD = np.array([0.35, 0.12, 0.16])
+_SCLERA_SPREAD = np.array([0.55, 0.18, 0.22])
 _LEVEL_MEAN, _LEVEL_SPREAD = np.log(0.27), 0.6
 """Of skin over all people: broad, so that the picture decides and not the prior."""
 

@@ -86,7 +86,9 @@ def _write(path: Path, values: np.ndarray) -> None:
         part.write_bytes(code.tobytes())
         os.replace(part, path)
     except OSError as error:
-        raise ReliTalkError("unwritable", f"{path} cannot be written: {error.strerror}.", "Free the disk or name another place.") from error
+        raise ReliTalkError(
+            "unwritable", f"{path} cannot be written: {error.strerror}.", "Free the disk or name another place."
+        ) from error
 
 
 def _read(path: Path) -> np.ndarray:

@@ -6,6 +6,7 @@ light gives the frame back. Under another light S and S_spec are looked up anew,
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -115,7 +116,7 @@ def bake(light: Light, exponent: float) -> BakedLight:
     return BakedLight(np.asarray(light.sh, np.float32), sphere, hair, level)
 
 
-def hair_shading(diffuse, normal, light):
+def hair_shading(diffuse: Any, normal: Any, light: Any) -> Any:
     """Light on hair: half by the normal, the rest from all around, and from behind through its outline.
 
     Strands scatter forward and have no surface: hair in front of the light glows at its rim.

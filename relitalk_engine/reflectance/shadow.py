@@ -1,6 +1,7 @@
 """The head's shadow on itself, from radiance transfer per vertex to pixels (decision 5)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ SPREAD = 0.035
 """How far the shadow goes on beyond the head's mesh, as a share of the image's width."""
 
 
-def self_shadow(transfer: np.ndarray, transfer0: np.ndarray, light: np.ndarray, floor: float = 0.06) -> np.ndarray:
+def self_shadow(transfer: Any, transfer0: Any, light: Any, floor: float = 0.06) -> Any:
     """How much of the light reaches a point past the head itself: V = (T·L) / (T₀·L).
 
     Args:
@@ -73,9 +74,14 @@ class PixelShadow:
         """
         turned = sh.rotate(light, self.rotation.T).astype(np.float32)
         seen = self_shadow(self.head.transfer, self.head.transfer0, turned)
+        columns = seen.astype(np.float32)
         if self.head.open is not None:
-            seen = seen + self.head.open[:, None] * (1 - seen)
-        return _spread(interpolate(self.hits, seen.astype(np.float32), self.head.faces), self.hits.triangle >= 0)
+            columns = np.concatenate([columns, self.head.open[:, None].astype(np.float32)], 1)
+        maps = interpolate(self.hits, columns, self.head.faces)
+        believed = (self.hits.triangle >= 0).astype(np.float32)
+        if self.head.open is not None:
+            believed *= 1 - maps[..., 3].clip(0, 1)
+        return _spread(maps[..., :3], believed)
 
     def transfers(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """T and T₀ as small maps in the camera frame, [size, size, 9] each; beyond the mesh both are the mean's.
@@ -105,15 +111,20 @@ def _shrink(values: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA) for part in parts], -1)
 
 
-def _spread(visible: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """V of the mesh, carried a little beyond its outline and faded to 1 there."""
-    height, width = mask.shape
+def _spread(visible: np.ndarray, believed: np.ndarray) -> np.ndarray:
+    """V where the mesh is believed; elsewhere that of the surroundings, fading to 1 away from the head.
+
+    Args:
+        visible: [H, W, 3].
+        believed: [H, W] 0..1.
+    """
+    height, width = believed.shape
     step = max(1, width // 96)
     size = (width // step, height // step)
-    weight = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    depth = cv2.resize((1 - visible) * mask[..., None], size, interpolation=cv2.INTER_AREA)
+    weight = cv2.resize(believed, size, interpolation=cv2.INTER_AREA)
+    depth = cv2.resize((1 - visible) * believed[..., None], size, interpolation=cv2.INTER_AREA)
     sigma = SPREAD * size[0]
     near = cv2.GaussianBlur(weight, (0, 0), sigma)
-    depth = cv2.GaussianBlur(depth, (0, 0), sigma) / np.maximum(near, 0.5)[..., None]
-    beyond = 1 - cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.where(mask[..., None], visible, beyond.clip(0, 1)).astype(np.float32)
+    depth = cv2.GaussianBlur(depth, (0, 0), sigma) / np.maximum(near, 0.3)[..., None]
+    beyond = (1 - cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)).clip(0, 1)
+    return beyond + believed[..., None] * (visible - beyond)
