@@ -60,7 +60,7 @@ def test_the_main_job(engine, part, world_images, studio, tmp_path, installed):
     library = Path(bpy.context.preferences.addons[installed].preferences.library)
     use_world(scene, part, world_images["courtyard"])
     done = bpy.ops.relitalk.train(
-        video=str(CLIP), subject="anna", preset="tiny", device="cpu", duration=1.2, consent=True
+        video=str(CLIP), subject="anna", preset="tiny", device="cpu", duration=2.2, consent=True
     )
     assert done == {"FINISHED"}
     subject = library / "subjects" / "anna.relitalk"
