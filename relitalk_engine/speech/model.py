@@ -131,7 +131,7 @@ class SpeechModel:
         }
         if self.held is not None:
             held = self.held
-            data["held"] = np.array([held.opening, held.width, held.network, held.steps], np.float32)
+            data["held"] = np.array([held.opening, held.width, held.network, held.steps], np.float64)
         if self.kernel is not None:
             kernel = self.kernel
             data |= {f"kernel.{k}": getattr(kernel, k) for k in ("weights", "anchors", "dual", "mean")}
@@ -170,8 +170,8 @@ class SpeechModel:
         if data["mean"].shape != (len(mesh.lips.actions),):
             raise ValueError(f"{len(data['mean'])} mouth actions, the head has {len(mesh.lips.actions)}")
         numerator, denominator = (int(x) for x in data["fps"])
-        plain = {k: data[k] for k in ("mean", "to_psi", "gain", "rest", "most")}
-        model = cls(mesh, Fraction(numerator, denominator), **plain)
+        mean, to_psi, gain, rest, most = (data[k] for k in ("mean", "to_psi", "gain", "rest", "most"))
+        model = cls(mesh, Fraction(numerator, denominator), mean, to_psi, gain, rest, most)
         if "held" in data:
             opening, width, network, steps = (float(x) for x in data["held"])
             model.held = Held(opening, width, network, int(steps))

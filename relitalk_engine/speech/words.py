@@ -6,13 +6,15 @@ English only; for other tongues its words are wrong and say so by a low confiden
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ReliTalkError
 from .phones import model_folder
 
-FRAMES_A_SECOND = 100
+if TYPE_CHECKING:
+    from pocketsphinx import Decoder
 
 
 @dataclass(frozen=True)
@@ -33,22 +35,10 @@ class Phone:
 
 
 class WordRecogniser:
-    """Words of a stretch of sound, aligned to phones. Holds one decoder; make one per thread."""
+    """Words of a stretch of sound, aligned to phones. Holds a decoder; make one per thread."""
 
     def __init__(self) -> None:
-        from pocketsphinx import Decoder
-
-        folder = model_folder()
-        self._decoder = Decoder(
-            hmm=str(folder / "en-us"),
-            lm=str(folder / "en-us.lm.bin"),
-            dict=str(folder / "cmudict-en-us.dict"),
-            beam=1e-40,
-            wbeam=1e-25,
-            pbeam=1e-40,
-            maxhmmpf=6000,
-            loglevel="FATAL",
-        )
+        self._decoder = _decoder(beam=1e-40, pbeam=1e-40, wbeam=1e-25, maxhmmpf=6000)
 
     def hear(self, samples: np.ndarray) -> list[Phone]:
         """Phones of what is said, an empty list where no word is heard.
@@ -58,11 +48,11 @@ class WordRecogniser:
         """
         sound = _as_pcm(samples)
         self._decoder.activate_search("_default")
-        self._decode(sound)
+        _decode(self._decoder, sound)
         heard = [(s.word, s.start_frame, s.end_frame, min(1.0, s.prob)) for s in self._decoder.seg() or ()]
         if not any(word[0] not in "<[+" for word, *_ in heard):
             return []
-        return self._aligned(sound, heard)
+        return _aligned(self._decoder, sound, heard)
 
     def align(self, samples: np.ndarray, transcript: str) -> list[Phone]:
         """Phones of a known text.
@@ -83,12 +73,10 @@ class WordRecogniser:
                 "Leave the transcript away; the phones are then taken from the sound.",
             )
         sound = _as_pcm(samples)
-        self._decoder.set_align_text(" ".join(known))
-        try:
-            self._decode(sound)
-            result = self._aligned(sound, [])
-        finally:
-            self._decoder.activate_search("_default")
+        decoder = _decoder(beam=1e-80, pbeam=1e-80, wbeam=1e-80, bestpath=False)
+        decoder.set_align_text(" ".join(known))
+        _decode(decoder, sound)
+        result = _aligned(decoder, sound, []) if decoder.hyp() is not None else []
         if not result:
             raise ReliTalkError(
                 "transcript_does_not_fit",
@@ -97,27 +85,43 @@ class WordRecogniser:
             )
         return result
 
-    def _decode(self, sound: bytes) -> None:
-        self._decoder.start_utt()
-        self._decoder.process_raw(sound, full_utt=True)
-        self._decoder.end_utt()
 
-    def _aligned(self, sound: bytes, heard: list[tuple[str, int, int, float]]) -> list[Phone]:
-        """Phones of the last decoded words; without ``heard`` every word is believed."""
-        try:
-            self._decoder.set_alignment()
-            self._decode(sound)
-            alignment = self._decoder.get_alignment()
-        except RuntimeError:  # the recogniser found no path through the sound
-            return []
-        phones = []
-        for word in alignment or ():
-            middle = word.start + word.duration // 2
-            belief = next((p for _, start, end, p in heard if start <= middle <= end), 0.0 if heard else 1.0)
-            for phone in word:
-                name = "SIL" if phone.name.startswith("+") else phone.name
-                phones.append(Phone(name, phone.start, phone.start + phone.duration, belief))
-        return phones
+def _decoder(**search: float) -> Decoder:
+    """A decoder of the en-us model; ``search`` says how widely it looks."""
+    from pocketsphinx import Decoder
+
+    folder = model_folder()
+    return Decoder(
+        hmm=str(folder / "en-us"),
+        lm=str(folder / "en-us.lm.bin"),
+        dict=str(folder / "cmudict-en-us.dict"),
+        loglevel="FATAL",
+        **search,
+    )
+
+
+def _decode(decoder: Decoder, sound: bytes) -> None:
+    decoder.start_utt()
+    decoder.process_raw(sound, full_utt=True)
+    decoder.end_utt()
+
+
+def _aligned(decoder: Decoder, sound: bytes, heard: list[tuple[str, int, int, float]]) -> list[Phone]:
+    """Phones of the last decoded words; without ``heard`` every word is believed."""
+    try:
+        decoder.set_alignment()
+        _decode(decoder, sound)
+        alignment = decoder.get_alignment()
+    except RuntimeError:  # the recogniser found no path through the sound
+        return []
+    phones = []
+    for word in alignment or ():
+        middle = word.start + word.duration // 2
+        belief = next((p for _, start, end, p in heard if start <= middle <= end), 0.0 if heard else 1.0)
+        for phone in word:
+            name = "SIL" if phone.name.startswith("+") else phone.name
+            phones.append(Phone(name, phone.start, phone.start + phone.duration, belief))
+    return phones
 
 
 def _as_pcm(samples: np.ndarray) -> bytes:

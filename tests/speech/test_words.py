@@ -1,0 +1,37 @@
+"""Words and their phones."""
+
+import numpy as np
+import pytest
+
+from relitalk_engine.errors import ReliTalkError
+from relitalk_engine.speech.words import WordRecogniser
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> WordRecogniser:
+    return WordRecogniser()
+
+
+def test_phones_of_what_is_heard_run_on_without_overlap(recogniser, other_voice):
+    phones = recogniser.hear(other_voice)
+    assert len(phones) > 10
+    assert all(a.end <= b.start for a, b in zip(phones, phones[1:], strict=False))
+    assert all(0.0 <= p.confidence <= 1.0 for p in phones)
+
+
+def test_a_transcript_is_laid_over_the_sound(recogniser, other_voice):
+    phones = recogniser.align(other_voice, "Five big boxes of fresh fruit were moved to the room.")
+    said = [p.name for p in phones if p.name != "SIL"]
+    assert said[:6] == ["F", "AY", "V", "B", "IH", "G"]
+    assert all(p.confidence == 1.0 for p in phones)
+    # and the recogniser still hears words afterwards
+    assert recogniser.hear(other_voice)
+
+
+def test_a_transcript_of_unknown_words_is_refused_in_words(recogniser, other_voice):
+    with pytest.raises(ReliTalkError, match="dictionary"):
+        recogniser.align(other_voice, "Xqzt brrwl 123")
+
+
+def test_no_words_in_nothing(recogniser):
+    assert recogniser.hear(np.zeros(160, np.float32)) == []
