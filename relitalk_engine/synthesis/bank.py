@@ -106,7 +106,9 @@ class Bank:
             self._held.popitem(last=False)
         return rgba, shading
 
-    def layers(self, driven: Driven, positions: np.ndarray, source: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def layers(
+        self, driven: Driven, positions: np.ndarray, source: np.ndarray, weight: np.ndarray, flows: np.ndarray | None = None
+    ) -> np.ndarray:
         """The planned mouths of one driven frame.
 
         Args:
@@ -114,15 +116,19 @@ class Bank:
             positions: [h, w, 2] pixels of the driven frame.
             source: [K, 2] frames of the clip (`retrieval.Plan`).
             weight: [K, 2] their shares.
+            flows: [K, S, S, 2] of `align.rim_flow`, in samples of the window.
 
         Returns:
             [K, h, w, 5] float32: encoded light-normalised RGB, matte, 1 where the clip has these pixels.
         """
         found = np.zeros((len(source), *positions.shape[:2], 5), np.float32)
         for layer, (frames, shares) in enumerate(zip(source, weight, strict=True)):
+            wanted = positions
+            if flows is not None:
+                wanted = positions + driven.at(flows[layer], positions) * np.float32(driven.view[2] / driven.size)
             for index, share in zip(frames, shares, strict=True):
                 if share > 0:
-                    found[layer] += share * self._warped(driven, positions, int(index))
+                    found[layer] += share * self._warped(driven, wanted, int(index))
         return found
 
     def _warped(self, driven: Driven, positions: np.ndarray, index: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .local import GUIDES, LAYER, convolution, silent
+from .local import GUIDES, LAYER, Unit, centred, convolution, silent
 
 DEPTH = 5
 
@@ -21,13 +21,13 @@ class FBlend(nn.Module):
         """``layers`` retrieved mouths; ``channels`` of the first level, the deeper ones have more."""
         super().__init__()
         self.layers = layers
-        widths = [channels * 2 // 3, channels, 2 * channels, 2 * channels, 3 * channels, 3 * channels]
-        inputs = 4 + 4 + GUIDES + LAYER * layers
-        self.head = convolution(inputs, widths[0])
-        self.down = nn.ModuleList([convolution(a, b, 3, 2) for a, b in zip(widths, widths[1:], strict=False)])
-        self.bottom = nn.ModuleList([convolution(widths[-1], widths[-1], 3, 1, d) for d in (1, 2)])
-        self.dilated = nn.ModuleList([convolution(widths[level], widths[level], 3, 1, 2) for level in (2, 3, 4)])
-        self.up = nn.ModuleList([convolution(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)])
+        first = max(8, 8 * round(channels / 12))
+        widths = [first, channels, 2 * channels, 2 * channels, 3 * channels, 3 * channels]
+        self.head = Unit(4 + 4 + GUIDES + LAYER * layers, widths[0])
+        self.down = nn.ModuleList([Unit(a, b, 3, 2) for a, b in zip(widths, widths[1:], strict=False)])
+        self.bottom = nn.ModuleList([Unit(widths[-1], widths[-1], 3, 1, d) for d in (1, 2)])
+        self.dilated = nn.ModuleList([Unit(widths[level], widths[level], 3, 1, 2) for level in (2, 3, 4)])
+        self.up = nn.ModuleList([Unit(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)])
         self.tail = silent(convolution(widths[0], layers + 4))
 
     def forward(self, base: Tensor, painted: Tensor, guides: Tensor, layers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -43,18 +43,18 @@ class FBlend(nn.Module):
             Logits [B, K, S, S] of the mouths around the driven area; what is added to the RGB [B, 3, S, S]; what is
             added to the matte [B, 1, S, S].
         """
-        x = F.leaky_relu(self.head(torch.cat([base, painted, guides, layers.flatten(1, 2)], 1)), 0.2)
+        x = self.head(torch.cat([base, painted, guides, centred(layers)], 1))
         skips = []
         for level, layer in enumerate(self.down):
-            if 2 <= level:
-                x = x + F.leaky_relu(self.dilated[level - 2](x), 0.2)
+            if level >= 2:
+                x = x + self.dilated[level - 2](x)
             skips.append(x)
-            x = F.leaky_relu(layer(x), 0.2)
+            x = layer(x)
         for layer in self.bottom:
-            x = x + F.leaky_relu(layer(x), 0.2)
+            x = x + layer(x)
         for layer in self.up:
             skip = skips.pop()
             x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
-            x = F.leaky_relu(layer(torch.cat([x, skip], 1)), 0.2)
+            x = layer(torch.cat([x, skip], 1))
         out = self.tail(x)
         return out[:, : self.layers], out[:, self.layers : -1], out[:, -1:]

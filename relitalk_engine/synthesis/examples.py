@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..events import Reporter
+from .align import rim_flow, shifted
 from .bank import Bank, Driven
 from .boxes import Boxes, inside
 from .retrieval import Plan
@@ -87,8 +88,11 @@ class Examples:
             self._masks[n] = np.rint(np.stack(masks, -1) * 255)
             self._guides[n] = np.rint(np.clip(driven.guides.planes, -1, 1) * 127)
             positions, _ = driven.grid()
-            for k, layer in enumerate(bank.layers(driven, positions, plan.source[frame], plan.weight[frame])):
-                self._layers[n, k] = _pack(driven.shrink(layer))
+            found = bank.layers(driven, positions, plan.source[frame], plan.weight[frame])
+            small = np.stack([driven.shrink(layer) for layer in found]) if layers else found
+            if layers:
+                small = shifted(small, rim_flow(true[..., :3], masks[0], small))
+            self._layers[n] = _pack(small)
 
     def __len__(self) -> int:
         return len(self._true)

@@ -13,7 +13,7 @@ from ..geometry.raster import Hits, cast, interpolate
 from ..geometry.surface import vertex_normals
 from ..lighting.sh import shade
 
-HOLD = 0.12
+HOLD = 0.4
 """Beyond the head's outline its motion and its light fade out over this share of the window."""
 DARKEST = 0.3
 """Shading is not divided by below this share of its mean."""

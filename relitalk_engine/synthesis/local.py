@@ -10,8 +10,8 @@ GUIDES = 6
 """Channels of `guides.Guides.planes`."""
 LAYER = 5
 """Channels of a retrieved mouth: RGB, matte, and whether the clip has these pixels at all."""
-FIRST = 1.0
-"""Lead of the nearest mouth's logit over the others', before anything is learned."""
+LEAD = 2.0
+"""Lead of one mouth's logit over the others', before anything is learned."""
 ABSENT = 30.0
 
 
@@ -29,21 +29,37 @@ def silent(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def mix(layers: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+def mix(layers: Tensor, logits: Tensor, leader: int) -> tuple[Tensor, Tensor]:
     """Blend retrieved mouths pixel by pixel.
 
     Args:
         layers: [B, K, 5, H, W].
         logits: [B, K, H, W].
+        leader: the layer that is shown before anything is learned: 0 the nearest mouth, -1 the nearest pose.
 
     Returns:
         RGB and matte [B, 4, H, W]; weights [B, K, H, W], adding up to 1 where a mouth has pixels, to 0 where none has.
     """
     there = layers[:, :, 4]
     lead = torch.zeros_like(logits)
-    lead[:, 0] = FIRST
+    if layers.shape[1]:
+        lead[:, leader] = LEAD
     weights = (logits + lead - ABSENT * (1 - there)).softmax(1) * (there > 0.01).any(1, keepdim=True)
     return (weights[:, :, None] * layers[:, :, :4]).sum(1), weights
+
+
+def centred(layers: Tensor) -> Tensor:
+    """Mouths [B, K, 5, H, W] as input channels [B, 5K, H, W] about zero."""
+    return (layers * 2 - 1).flatten(1, 2)
+
+
+class Unit(nn.Sequential):
+    """Convolution, group norm, SiLU."""
+
+    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1):
+        """Eight channels a group."""
+        norm = nn.GroupNorm(max(1, outputs // 8), outputs)
+        super().__init__(convolution(inputs, outputs, size, stride, dilation), norm, nn.SiLU())
 
 
 class ResidualBlock(nn.Module):
@@ -52,12 +68,12 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int):
         """All maps have ``channels`` channels."""
         super().__init__()
-        self.first = convolution(channels, channels)
+        self.first = Unit(channels, channels)
         self.second = silent(convolution(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] to the same shape."""
-        return x + self.second(F.leaky_relu(self.first(x), 0.2))
+        return x + self.second(self.first(x))
 
 
 class FLocal(nn.Module):
@@ -71,10 +87,10 @@ class FLocal(nn.Module):
         super().__init__()
         self.layers = layers
         inner = 2 * channels
-        self.head = convolution(GUIDES + LAYER * layers, channels, 5)
-        self.down = convolution(channels, inner, 3, 2)
+        self.head = Unit(GUIDES + LAYER * layers, channels, 5)
+        self.down = Unit(channels, inner, 3, 2)
         self.blocks = nn.Sequential(*[ResidualBlock(inner) for _ in range(blocks)])
-        self.up = convolution(inner, channels)
+        self.up = Unit(inner, channels)
         self.tail = silent(convolution(channels, layers + 3))
 
     def forward(self, guides: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,8 +103,8 @@ class FLocal(nn.Module):
         Returns:
             Logits [B, K, H, W] for `mix` and what is added to its RGB [B, 3, H, W].
         """
-        skip = F.leaky_relu(self.head(torch.cat([guides, layers.flatten(1, 2)], 1)), 0.2)
-        y = self.blocks(F.leaky_relu(self.down(skip), 0.2))
+        skip = self.head(torch.cat([guides, centred(layers)], 1))
+        y = self.blocks(self.down(skip))
         y = F.interpolate(y, size=skip.shape[2:], mode="bilinear", align_corners=False)
-        out = self.tail(F.leaky_relu(self.up(y), 0.2) + skip)
+        out = self.tail(self.up(y) + skip)
         return out[:, : self.layers], out[:, self.layers :]

@@ -69,14 +69,12 @@ class Networks(nn.Module):
         square = (..., slice(top, top + side), slice(left, left + side))
         share = F.pad(self.soft(driven[square]), (left, size - left - side, top, size - top - side))
         logits, added = self.local(guides[square], layers[square])
-        mixed, weights = mix(layers[square], logits)
+        mixed, weights = mix(layers[square], logits, 0)
         painted = mixed[:, :3] + added
         around = (left, size - left - side, top, size - top - side)
         shown = torch.cat([F.pad(painted, around) * share, share], 1)
-        ring_logits, ring_added, matte = self.blend(
-            torch.cat([base * known, known], 1), shown, guides, layers
-        )
-        _, ring = mix(layers, ring_logits)
+        ring_logits, ring_added, matte = self.blend(torch.cat([base * known, known], 1), shown, guides, layers)
+        _, ring = mix(layers, ring_logits, -1)
         weights = share * F.pad(weights, around) + (1 - share) * ring
         return Recipe(weights, share * F.pad(added, around) + ring_added, matte, painted)
 

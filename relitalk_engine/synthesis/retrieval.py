@@ -8,10 +8,27 @@ import numpy as np
 
 from .motion import Motion
 
-TURN = 1 / 150.0
-"""Cost of a degree of head turn, in outer-eye distances of lip error."""
-PLACE = 0.1
-"""Cost of standing an outer-eye distance away in the picture: neck, collar and background move with it."""
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What counts as near, in outer-eye distances of lip error.
+
+    Attributes:
+        lips: cost of an outer-eye distance between the lips.
+        turn: cost of a degree of head turn.
+        place: cost of standing an outer-eye distance away in the picture: neck, collar and background move with it.
+    """
+
+    lips: float
+    turn: float
+    place: float
+
+
+MOUTH = Taste(1.0, 1 / 150.0, 0.04)
+"""For the mouth itself."""
+SURROUNDINGS = Taste(0.3, 1 / 40.0, 0.15)
+"""For cheeks, jaw line, neck and hair about it."""
 JUMP = 0.02
 """Cost of leaving one run of the clip for another."""
 BREAK = 0.5
@@ -24,7 +41,7 @@ FADE = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """The mouths of each frame, best layer first.
+    """The mouths of each frame, the best first; the last of several is chosen for the head's pose.
 
     Attributes:
         source: [T, K, 2] frames of the clip; the second fades in where a run changes.
@@ -37,7 +54,7 @@ class Plan:
     cost: np.ndarray
 
 
-def distances(driven: Motion, bank: Motion) -> np.ndarray:
+def distances(driven: Motion, bank: Motion, taste: Taste = MOUTH) -> np.ndarray:
     """[T, N] cost of showing frame n of the clip for driven frame t."""
     asked, have = (m.lips.reshape(len(m), -1).astype(np.float64) for m in (driven, bank))
     points = driven.lips.shape[1]
@@ -46,7 +63,7 @@ def distances(driven: Motion, bank: Motion) -> np.ndarray:
     trace = driven.rotation.reshape(len(driven), 9) @ bank.rotation.reshape(len(bank), 9).T
     turn = np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
     place = np.linalg.norm(driven.centre[:, None] - bank.centre[None], axis=-1) / driven.unit[:, None]
-    return (lips + TURN * turn + PLACE * place).astype(np.float32)
+    return (taste.lips * lips + taste.turn * turn + taste.place * place).astype(np.float32)
 
 
 def plan(
@@ -70,23 +87,25 @@ def plan(
     Returns:
         Plan of T frames.
     """
-    cost = distances(driven, bank)
-    if usable is not None and usable.any():
-        cost[:, ~usable] += 10.0
     frames = np.arange(len(bank))
+    barred = np.zeros((len(driven), len(bank)), np.float32)
+    if usable is not None and usable.any():
+        barred[:, ~usable] = 10.0
     if own is not None:
-        cost[np.abs(frames[None] - own[:, None]) <= min(apart_from_own, max(len(bank) // 3 - 1, 0))] += 10.0
+        barred[np.abs(frames[None] - own[:, None]) <= min(apart_from_own, max(len(bank) // 3 - 1, 0))] += 10.0
     jumps = _jumps(bank)
     source = np.empty((len(driven), layers, 2), np.int32)
     weight = np.empty((len(driven), layers, 2), np.float32)
     first = np.zeros(len(driven), np.float32)
+    mouth = distances(driven, bank, MOUTH) + barred
     for layer in range(layers):
-        path = _viterbi(cost, jumps)
+        last = layer == layers - 1 and layers > 1
+        path = _viterbi(distances(driven, bank, SURROUNDINGS) + barred if last else mouth, jumps)
         source[:, layer], weight[:, layer] = _fade(path, len(bank))
         if layer == 0:
-            first = cost[np.arange(len(path)), path].copy()
+            first = mouth[np.arange(len(path)), path].copy()
         if len(bank) > 3 * APART * layers:
-            cost[np.abs(frames[None] - path[:, None]) <= APART] += 1.0
+            mouth[np.abs(frames[None] - path[:, None]) <= APART] += 1.0
     return Plan(source, weight, first)
 
 

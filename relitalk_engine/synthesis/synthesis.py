@@ -11,6 +11,7 @@ from ..config import SynthesisConfig
 from ..errors import ReliTalkError
 from ..face.fitting import HeadFit
 from ..face.head_model import AnnyHead
+from .align import rim_flow, shifted
 from .bank import Bank, Driven, Frames
 from .boxes import boxes, mouth_sweep
 from .examples import erased, known_map, network_inputs
@@ -156,10 +157,15 @@ class Painter:
         driven = Driven(self.head, self.fit, self.motion, frame, self.synthesis.light, size)
         source, weight = self.plan.source[frame, : self._layers], self.plan.weight[frame, : self._layers]
         grid, _ = driven.grid()
-        layers = self.bank.layers(driven, grid, source, weight)
-        small = np.stack([driven.shrink(layer) for layer in layers]) if self._layers else np.zeros((0, size, size, 5), np.float32)
         base = driven.normalise(driven.crop(rgb), driven.shading)
         known = known_map(box, driven, rgb.shape[:2])
+        layers = self.bank.layers(driven, grid, source, weight)
+        small = np.zeros((0, size, size, 5), np.float32)
+        flows = None
+        if self._layers:
+            small = np.stack([driven.shrink(layer) for layer in layers])
+            flows = rim_flow(base, known, small)
+            small = shifted(small, flows)
         inputs = [t.to(self.device) for t in network_inputs(driven, base, known, driven_box, small)]
         with torch.inference_mode():
             recipe = self._networks(*inputs)
@@ -172,7 +178,7 @@ class Painter:
         places = np.stack(np.meshgrid(u, v), -1)
         picture = driven.at(np.concatenate([added, matte], -1), places)
         if self._layers:
-            mouths = self.bank.layers(driven, places, source, weight)
+            mouths = self.bank.layers(driven, places, source, weight, flows)
             shares = driven.at(weights, places)
             picture = picture + np.einsum("hwk,khwc->hwc", shares, mouths[..., :4])
         picture[..., :3] = driven.light(picture[..., :3], places)

@@ -1,4 +1,4 @@
-"""Where each pixel of a driven frame lies in another frame of the clip: a thin-plate spline through the head's landmarks."""
+"""Where each pixel of a driven frame lies in another frame of the clip: a thin-plate spline through landmarks."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Spline:
 
         Args:
             source: [K, 2] the same landmarks in the source frame, pixels.
-            hold: [cells, cells] 0..1, where the head's motion applies; elsewhere pixels stay in place. None: everywhere.
+            hold: [cells, cells] 0..1, where the head's motion applies; elsewhere pixels stay. None: everywhere.
 
         Returns:
             [cells, cells, 2] float32, pixels, at the centres of the window's cells.
@@ -108,5 +108,8 @@ def pull(image: np.ndarray, positions: np.ndarray, sharp: bool = True) -> np.nda
     """
     moved = np.ascontiguousarray(positions - 0.5, np.float32)
     kind = cv2.INTER_CUBIC if sharp else cv2.INTER_LINEAR
-    found = cv2.remap(image, moved[..., 0], moved[..., 1], kind, borderMode=cv2.BORDER_REPLICATE)
-    return found.reshape(*positions.shape[:2], -1)
+    parts = [  # OpenCV takes four channels at a time
+        cv2.remap(image[..., c : c + 4], moved[..., 0], moved[..., 1], kind, borderMode=cv2.BORDER_REPLICATE)
+        for c in range(0, image.shape[2], 4)
+    ]
+    return np.concatenate([part.reshape(*positions.shape[:2], -1) for part in parts], -1)
