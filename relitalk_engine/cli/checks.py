@@ -127,14 +127,23 @@ def voice_sound(path: str) -> Path:
     return Path(path)
 
 
-def out(arguments: argparse.Namespace) -> OutOptions:
+def out(arguments: argparse.Namespace, person: Subject) -> OutOptions:
     """OUT, its place free to write.
+
+    Args:
+        arguments: what the parser found.
+        person: whose clip is the footage where no other is named.
 
     Raises:
         ReliTalkError: an option does not fit or the place is taken.
     """
     if arguments.freeze is not None and arguments.freeze < 0:
         raise ReliTalkError("bad_call", f"--freeze is {arguments.freeze}.", "Give a frame number, 0 or more.")
+    there = person.info.frames
+    if arguments.freeze is not None and not arguments.video and arguments.freeze >= there:
+        raise ReliTalkError(
+            "bad_freeze", f"The clip has frames 0 to {there - 1}, no {arguments.freeze}.", "Give one of them."
+        )
     options = OutOptions(
         background=background(arguments.background),
         frames=frame_range(arguments.frames),
@@ -185,7 +194,7 @@ def render_options(arguments: argparse.Namespace) -> RenderOptions:
     Raises:
         ReliTalkError: an option does not fit.
     """
-    folder = subject(arguments.subject).path
+    person = subject(arguments.subject)
     in_range(arguments.start, "--start", 0.0)
     transcript = existing(arguments.transcript, "transcript") if arguments.transcript else None
     voice = VoiceOptions(
@@ -195,11 +204,11 @@ def render_options(arguments: argparse.Namespace) -> RenderOptions:
         offset_ms=in_range(arguments.offset, "--offset", -5000, 5000),
         motion_only=arguments.motion_only,
     )
-    shine, files = light(arguments), out(arguments)
+    shine, files = light(arguments), out(arguments, person)
     video = existing(arguments.video, "video") if arguments.video else None
     sound = voice_sound(arguments.audio)
     return RenderOptions(
-        folder,
+        person.path,
         sound,
         Path(arguments.output),
         shine,
@@ -217,10 +226,10 @@ def relight_options(arguments: argparse.Namespace) -> RelightOptions:
     Raises:
         ReliTalkError: an option does not fit.
     """
-    folder = subject(arguments.subject).path
+    person = subject(arguments.subject)
     in_range(arguments.start, "--start", 0.0)
-    shine, files = light(arguments), out(arguments)
+    shine, files = light(arguments), out(arguments, person)
     video = existing(arguments.video, "video") if arguments.video else None
     return RelightOptions(
-        folder, Path(arguments.output), shine, files, video, arguments.start, choose_device(arguments.device)
+        person.path, Path(arguments.output), shine, files, video, arguments.start, choose_device(arguments.device)
     )

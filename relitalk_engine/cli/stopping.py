@@ -19,9 +19,9 @@ from pathlib import Path
 from ..errors import CANCELLED, ReliTalkError
 from ..events import Reporter
 
-PATIENCE = 4.0
+PATIENCE = 3.0
 """Seconds that the work has for its checkpoint."""
-LOOK = 0.2
+LOOK = 0.1
 """Seconds between two looks at the job's cancel file."""
 
 

@@ -68,7 +68,7 @@ def subject(tmp_path_factory, sample_clip, tiny_preset) -> Path:
     folder = tmp_path_factory.mktemp("subject")
     place = folder / "sample.relitalk"
     half = folder / "sample.relitalk.building" / "subject.json"
-    words = ["train", sample_clip, "-o", place, "--preset", tiny_preset, "--duration", 1.4, "--consent", "yes"]
+    words = ["train", sample_clip, "-o", place, "--preset", tiny_preset, "--duration", 2, "--consent", "yes"]
     code, seconds, _ = press_ctrl_c(words, lambda _: half.is_file() and '"head"' in half.read_text())
     assert code == 3 and seconds < 5.5 and not place.exists()
     assert main([*map(str, words), "--resume", "--job", str(folder / "job")]) == 0

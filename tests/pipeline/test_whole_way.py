@@ -22,7 +22,7 @@ def beauty(take: Take, frame: int) -> np.ndarray:
 
 def test_a_subject_says_what_it_was_made_from(subject, run):
     info = Subject.open(subject).info
-    assert (info.frames, float(info.fps)) == (35, 25.0) and info.consent.given
+    assert (info.frames, float(info.fps)) == (50, 25.0) and info.consent.given
     code, events = run("inspect", subject)
     facts = events[-1]["result"]["facts"]
     assert code == 0 and facts["from"].endswith("sample.mp4") and "given" in facts["consent"]
