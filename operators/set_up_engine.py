@@ -30,13 +30,13 @@ class RELITALK_OT_set_up_engine(Waiting, Operator):
         return allowed(cls, context, _why_not)
 
     def execute(self, context):
-        if preferences.engine_named():
-            try:
-                ready = preferences.ready_engine()
-            except ReliTalkError as error:
-                return self.refuse(error)
-            self.report({"INFO"}, f"The engine runs in the Python that you named, {ready.python}")
+        try:
+            ready = preferences.ready_engine()
+            self.report({"INFO"}, f"The engine is ready: it runs in {ready.python}")
             return {"FINISHED"}
+        except ReliTalkError as error:
+            if preferences.engine_named():  # a Python of the user's own is theirs to mend
+                return self.refuse(error)
         if not compat.online():
             self.report({"ERROR"}, "Blender is offline. Allow online access in the preferences, System, Network.")
             return {"CANCELLED"}

@@ -44,7 +44,7 @@ def get() -> RELITALK_AddonPreferences:
 
 def library() -> Path:
     """The library folder."""
-    return Path(bpy.path.abspath(get().library or "~/ReliTalk")).expanduser()
+    return Path(bpy.path.abspath(get().library or "~/ReliTalk")).expanduser().absolute()
 
 
 def jobs_folder() -> Path:

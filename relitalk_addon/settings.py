@@ -103,8 +103,8 @@ def get(context: bpy.types.Context) -> RELITALK_Settings:
 
 
 def path(text: str) -> Path:
-    """A path as the user gave it: `//` is the .blend file's folder, `~` the home."""
-    return Path(bpy.path.abspath(text)).expanduser()
+    """A path as the user gave it, made absolute: `//` is the .blend file's folder, `~` the home."""
+    return Path(bpy.path.abspath(text)).expanduser().absolute()
 
 
 def subject_place(text: str, video: str = "") -> Path:

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,21 @@ def test_everything_says_what_it_does(scene):
     for prop in scene.relitalk.bl_rna.properties:
         if prop.identifier not in {"rna_type", "name"}:
             assert prop.description, prop.identifier
+
+
+def test_the_panels_name_only_what_this_blender_has(scene, part):
+    icons = bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys()
+    folder = Path(part("panels").__file__).parent
+    for path in sorted(folder.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for icon in re.findall(r'icon="([A-Z0-9_]+)"|: "([A-Z_]+)",$', text, re.MULTILINE):
+            assert "".join(icon) in icons, (path.name, icon)
+        for operator in re.findall(r'"relitalk\.([a-z_]+)"', text):
+            assert operator in dir(bpy.ops.relitalk), (path.name, operator)
+        for setting in re.findall(r'prop\(chosen, "([a-z_]+)"', text):
+            assert hasattr(scene.relitalk, setting), (path.name, setting)
+    for name in ("subject", "voice", "light", "render", "jobs"):
+        assert getattr(bpy.types, f"RELITALK_PT_{name}").bl_category == "ReliTalk"
 
 
 def test_it_can_be_disabled_and_enabled_again(scene, installed):

@@ -168,6 +168,17 @@ def test_the_sound_lies_on_the_first_free_channel(scene, make_take, part):
     assert [(strip.name, compat.strip_span(strip)[0]) for strip in strips] == [("ReliTalk loud", 9)]
 
 
+def test_a_film_without_sound_is_warned_of(scene, make_take, part):
+    settings = scene.render.image_settings
+    if bpy.app.version >= (5, 0, 0):
+        settings.media_type = "VIDEO"
+    settings.file_format = "FFMPEG"
+    scene.render.ffmpeg.audio_codec = "NONE"
+    stage, said = part("relitalk_addon.stage"), []
+    stage.place(bpy.context, make_take("loud"), stage.Timing(scene), stage.Look(), said.append)
+    assert any("silent" in sentence or "without its sound" in sentence for sentence in said)
+
+
 def _colour_strip():
     length = {"length": 50} if bpy.app.version >= (5, 0, 0) else {"frame_end": 51}
     return {"name": "Colour", "type": "COLOR", "channel": 1, "frame_start": 1} | length
