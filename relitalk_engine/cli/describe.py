@@ -15,6 +15,8 @@ from ..take import Take
 Facts = dict[str, Any]
 PICTURES = (".png", ".exr", ".hdr", ".jpg", ".jpeg", ".tif", ".tiff")
 FILMS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".wav", ".mp3", ".m4a", ".flac", ".ogg")
+LONG = 12
+"""Longer lists are told by their ends."""
 TOLD = ("Software", "Comment", "ImageDescription", "DigitalSourceType")
 """Metadata that say who made a picture and from what."""
 
@@ -50,9 +52,15 @@ def lines(facts: Facts, indent: str = "") -> list[str]:
         if isinstance(value, dict):
             found += [f"{indent}{name}:", *lines(value, indent + "  ")]
         elif value not in (None, "", []):
-            words = ", ".join(map(str, value)) if isinstance(value, list) else value
+            words = _listed(value) if isinstance(value, list) else value
             found.append(f"{indent}{name}: {words}")
     return found
+
+
+def _listed(values: list[Any]) -> str:
+    """A list as words, a long one by its ends."""
+    shown = values if len(values) <= LONG else [*values[:2], "...", values[-1]]
+    return ", ".join(map(str, shown)) + (f" ({len(values)} values)" if len(values) > LONG else "")
 
 
 def _rate(fps: Fraction) -> str:
