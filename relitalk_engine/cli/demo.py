@@ -95,9 +95,7 @@ def _write_sheet(path: Path, subject: Subject, takes: list[Take]) -> None:
         for c, picture in enumerate(row):
             y, x = GAP + r * (height + GAP), GAP + c * (width + GAP)
             sheet[y : y + height, x : x + width] = picture[:height, :width]
-    images.write_png(
-        path, sheet, {**takes[0].info.provenance(), "Title": "ReliTalk demo: the clip; source light; two others"}
-    )
+    images.write_png(path, sheet, {"Title": "ReliTalk demo: the clip, then each take", **_provenance(takes)})
 
 
 def _write_film(path: Path, takes: list[Take]) -> None:
@@ -108,8 +106,13 @@ def _write_film(path: Path, takes: list[Take]) -> None:
         for frame in range(*takes[0].info.frames):
             yield np.concatenate([_picture(take, frame) for take in takes], axis=1)
 
-    info = takes[0].info
-    preview.write_preview(path, side_by_side(), info.fps, takes[0].sound, info.provenance()["Comment"])
+    preview.write_preview(path, side_by_side(), takes[0].info.fps, takes[0].sound, _provenance(takes)["Comment"])
+
+
+def _provenance(takes: list[Take]) -> dict[str, str]:
+    """What a picture of all takes says of itself."""
+    names = " and ".join(Path(take.info.light["spec"]).name for take in takes)
+    return replace(takes[0].info, light={"spec": names}).provenance()
 
 
 def _picture(take: Take, frame: int) -> np.ndarray:
