@@ -17,14 +17,14 @@ from ..media.images import linear_to_srgb, srgb_to_linear
 from . import losses
 from .gauge import Gauge, find_gauge
 from .light_start import SkinSamples, fit_environment
-from .model import Batch, ReflectanceModel, small_batch
+from .model import Batch, Decomposition, ReflectanceModel, combed, small_batch
 from .networks import SPECULAR_START, FCoarse
 from .shadow import PixelShadow
 
 SKIN_SAMPLES = 6000
 SKIN_LEAST = 0.6
 # What brings each term of eq. 20 to the same footing here; the weights of the configuration multiply these.
-NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE = 0.03, 0.25, 0.5, 0.05
+NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE = 0.06, 0.25, 0.5, 0.05
 DRIFT_SCALE, SPECULAR_SCALE = 0.02, 0.01
 
 
@@ -118,7 +118,8 @@ def _gather(
     batches, whites, chips = [], [], []
     for index in reporter.steps("reflectance: looking", chosen, len(chosen)):
         seen = frame(int(index))
-        small = small_batch(seen.image, seen.normal, seen.alpha, seen.regions, config.size)
+        normal = combed(seen.normal, seen.regions["hair"])
+        small = small_batch(seen.image, normal, seen.alpha, seen.regions, config.size)
         if seen.shadow is not None:
             maps = [torch.from_numpy(t.transpose(2, 0, 1)[None].copy()) for t in seen.shadow.transfers(config.size)]
             small = replace(small, transfer=maps[0], transfer0=maps[1])
@@ -244,7 +245,8 @@ def _hold_gauge(model: ReflectanceModel, batch: Batch, even: Tensor) -> None:
         model.light.shift(found.median(1).values.to(model.skin.device) - model.skin.log())
 
 
-def _priors(model: ReflectanceModel, seen: Batch, found, config: ReflectanceConfig, generator) -> Tensor:
+def _priors(model: ReflectanceModel, seen: Batch, found: Decomposition, config: ReflectanceConfig, generator: torch.Generator
+            ) -> Tensor:
     """Eq. 20 without its consistency term."""
     paint = (found.albedo + 0.02).log()
     loss = config.render * losses.render(found.rendered(model.paper), seen.image, seen.alpha)
@@ -264,7 +266,8 @@ def _priors(model: ReflectanceModel, seen: Batch, found, config: ReflectanceConf
     return loss + DRIFT_SCALE * model.light.drift() + SPECULAR_SCALE * model.use_specular * shiny
 
 
-def _consistency(model: ReflectanceModel, seen: Batch, found, chips: Tensor, trunk: FaceTrunk, generator) -> Tensor:
+def _consistency(model: ReflectanceModel, seen: Batch, found: Decomposition, chips: Tensor, trunk: FaceTrunk,
+                 generator: torch.Generator) -> Tensor:
     """Identity, albedo and normal of the frame under a random light."""
     level = (found.shading * seen.skin).sum((0, 2, 3)) / seen.skin.sum().clamp_min(1)
     radiance = model.sphere.random(level.detach(), generator)

@@ -15,7 +15,7 @@ START_SIZE = (16, 32)
 """Rows and columns of the environment that is solved for: about what diffuse skin can tell."""
 
 
-SMOOTH, EVEN = 2e-6, 3e-5
+SMOOTH, EVEN = 2e-5, 3e-4
 """Weights of the roughness and of the pull towards an even light, against a mean squared relative error."""
 
 
@@ -70,7 +70,7 @@ def fit_environment(samples: SkinSamples, size: tuple[int, int] = START_SIZE, ro
             shading = np.maximum(kernel @ env[:, channel] * shadow[:, channel], 0.1 * level[channel])
             scale = even * trust / (shading * np.maximum(colour[:, channel], 0.1 * level[channel]))
             rows = kernel * shadow[:, channel, None]
-            total = scale.sum()
+            total = (even * trust).sum()
             gram = (rows * scale[:, None]).T @ rows / total * level[channel] ** 2
             right = rows.T @ (scale * colour[:, channel]) / total * level[channel]
             # Smooth in relative radiance, with a slight pull to an even light where no skin looks.

@@ -16,12 +16,15 @@ from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
 from .passes import FramePasses
-from .relight import ALBEDO_MOST, SHADING_FLOOR, SPECULAR_SHARE, hair_shading
+from .relight import ALBEDO_MOST, HAIR_OPEN, SHADING_FLOOR, SPECULAR_SHARE, hair_shading
 from .shadow import self_shadow
 
-EVEN_SHARE = 0.8
-EVEN_RADIUS = 0.022
-"""Unexplained light on skin that is broader than this share of the image counts as light, not paint."""
+EVEN_SHARE, EVEN_RADIUS, EVEN_MOST = 0.7, 0.035, 0.6
+"""Of what is uneven on skin this share counts as light that the shading missed and not as paint, where it is broader
+than this share of the image; beyond this much (a logarithm) it is paint."""
+
+COMB = 0.025
+"""Width of the smoothing of normals under hair, as a share of the image's."""
 
 
 @dataclass
@@ -167,6 +170,7 @@ class ReflectanceModel(nn.Module):
             maps = batch.transfer.permute(0, 2, 3, 1), batch.transfer0.permute(0, 2, 3, 1)
             visible = self_shadow(*maps, coefficients.detach()).permute(0, 3, 1, 2)
         if visible is not None:
+            visible = visible + HAIR_OPEN * batch.hair * (1 - visible)
             shade, shine = shade * visible, shine * visible
         inside = self.sphere.around[..., 2] > 0
         return shade, shine, SHADING_FLOOR * diffuse[inside].mean(0) + 1e-5
@@ -200,7 +204,7 @@ class ReflectanceModel(nn.Module):
         Returns:
             [B, 3, S, S], logarithm of a smooth gain; it fades to 0 away from skin.
         """
-        miss = (start.clamp(0.01, 2).log() - self.skin.log()[:, None, None]).clamp(-1.2, 1.2)
+        miss = (start.clamp(0.01, 2).log() - self.skin.log()[:, None, None]).clamp(-EVEN_MOST, EVEN_MOST)
         sigma = EVEN_RADIUS * start.shape[-1]
         radius = int(np.ceil(2.5 * sigma))
         steps = torch.arange(-radius, radius + 1, device=start.device, dtype=start.dtype)
@@ -231,6 +235,7 @@ class ReflectanceModel(nn.Module):
             Its passes.
         """
         device = self.skin.device
+        normal = combed(normal, regions["hair"])
         batch = small_batch(image, normal, alpha, regions, self.size).to(device)
         seen = None if visible is None else _tensor(_shrink(visible, self.size)).to(device)
         found = self(batch, None, seen)
@@ -246,6 +251,24 @@ class ReflectanceModel(nn.Module):
         weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
         hair = _shrink(np.asarray(regions["hair"], np.float32), self.size)
         return FramePasses(refined.astype(np.float32), weight, alpha.astype(np.float32), gain, hair)
+
+
+def combed(normal: np.ndarray, hair: np.ndarray) -> np.ndarray:
+    """N̂ with what lies under the hair smoothed away: the ears and the skull of the mesh do not show through it.
+
+    Args:
+        normal: [H, W, 3], unit.
+        hair: [H, W], 0..1.
+
+    Returns:
+        [H, W, 3] float32, unit.
+    """
+    height, width = hair.shape
+    step = max(1, width // 128)
+    small = cv2.resize(np.asarray(normal, np.float32), (width // step, height // step), interpolation=cv2.INTER_AREA)
+    smooth = cv2.resize(cv2.GaussianBlur(small, (0, 0), COMB * width / step), (width, height))
+    mixed = normal + np.asarray(hair, np.float32)[..., None] * (smooth - normal)
+    return (mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
 
 
 def small_batch(image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray], size: int

@@ -26,6 +26,8 @@ FADE = 0.12
 """Departure of the light (one minus correlation) at which the residual has fallen to 1/e."""
 HAIR_NORMAL, HAIR_MEAN, HAIR_BEHIND = 0.5, 0.3, 1.0
 """Shares of the light on hair."""
+HAIR_OPEN = 0.7
+"""How little the shadow of the head under it counts on hair."""
 
 
 @dataclass
@@ -162,6 +164,8 @@ def light_up(frame: Frame, light: BakedLight) -> tuple[np.ndarray, np.ndarray]:
     shine *= frame.specular_weight
     if frame.visibility is not None:
         visible = frame.visibility(light.sh)
+        if frame.hair is not None:
+            visible = visible + (HAIR_OPEN * frame.hair) * (1 - visible)
         lit *= visible
         shine *= visible
     return lit, shine
