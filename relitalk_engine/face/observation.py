@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.raster import Hits, cast
+from ..geometry.raster import Hits, cast, interpolate
 from ..geometry.surface import normal_map, vertex_normals
 from .fitting import HeadFit
 from .head_model import AnnyHead
@@ -37,6 +37,7 @@ class Observer:
     def __init__(self, head: AnnyHead, fit: HeadFit) -> None:
         self.head, self.fit = head, fit
         self._matter = Matter()
+        self._solid = (1 - np.maximum(head.regions["neck"], head.regions["ears"]))[:, None]
         self._trust = 1 - 0.75 * head.regions["scalp"]
 
     def __enter__(self) -> Observer:
@@ -70,6 +71,6 @@ class Observer:
         """
         hits, vertices = self.hits(frame, psi)
         if alpha is None:
-            alpha = self._matter.alpha(rgb, hits.mask)
+            alpha = self._matter.alpha(rgb, interpolate(hits, self._solid, self.head.faces)[..., 0] > 0.99)
         normal = normal_map(hits, self._normals(vertices, frame), self._trust, self.head.faces, alpha)
         return Observation(hits, normal, alpha, region_maps(hits, self.head, alpha, rgb))
