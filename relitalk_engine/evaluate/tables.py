@@ -79,7 +79,7 @@ def evaluate(subject: Subject, against: Path, device: str, *, reporter: Reporter
         ReliTalkError: the folder is not laid out so, or an HDRI of it is not found.
         Cancelled: the user asked to stop.
     """
-    from ..pipeline import relight
+    from ..pipeline.relight import relight
 
     truth = read_truth(against)
     lights = {folder.name: _light(folder, against) for folder in truth.lights}
@@ -89,7 +89,7 @@ def evaluate(subject: Subject, against: Path, device: str, *, reporter: Reporter
         for name, light in {"source": LightOptions(), **lights}.items():
             out = OutOptions(frames=(first, last), full_frame=True, passes=name == "source")
             take = Path(scratch) / name
-            relight.relight(
+            relight(
                 RelightOptions(subject.path, take, light, out, video=truth.clip, device=device), reporter=reporter
             )
             if name == "source":

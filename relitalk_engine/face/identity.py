@@ -161,7 +161,8 @@ def align(images: Tensor, matrices: Tensor) -> Tensor:
     turn = torch.linalg.inv(matrices[:, :, :2])
     step = torch.arange(CHIP, device=images.device, dtype=images.dtype) + 0.5
     chip = torch.stack(torch.meshgrid(step, step, indexing="xy"), -1)  # [150, 150, 2] (u, v)
-    pixel = torch.einsum("bij,hwj->bhwi", turn, chip) - torch.einsum("bij,bj->bi", turn, matrices[:, :, 2])[:, None, None]
+    origin = torch.einsum("bij,bj->bi", turn, matrices[:, :, 2])
+    pixel = torch.einsum("bij,hwj->bhwi", turn, chip) - origin[:, None, None]
     size = pixel.new_tensor([images.shape[3], images.shape[2]])
     return F.grid_sample(images, pixel / size * 2 - 1, padding_mode="border", align_corners=False)
 

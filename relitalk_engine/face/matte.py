@@ -43,8 +43,8 @@ class Matter:
 def _edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Draw a soft mask's edge where the colours change.
 
-    In a band about the edge each pixel is told apart by the mean colours of what is surely person and surely not nearby,
-    as far as these differ; where they do not, the mask decides.
+    In a band about the edge each pixel is told apart by the mean colours of what is surely person and what is surely
+    not, nearby, as far as these differ; where they do not, the mask decides.
 
     Args:
         image: [H, W, 3] 0..1.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,21 @@ STICKY = 0.8
 """Steps by which the face must move before the cover follows."""
 RUN_UP = 60
 """Frames from which the coarse look comes back to the first."""
+
+
+Item_co = TypeVar("Item_co", covariant=True)
+
+
+class Rows(Protocol[Item_co]):
+    """Things by number: frames of a film, read when they are asked for."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Item_co:
+        """One of them."""
+        ...
 
 
 def _similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, float, np.ndarray]:
@@ -80,12 +95,12 @@ class StandIn:
         return covered
 
 
-def track_coarsely(frames: Sequence[np.ndarray], stand_in: StandIn, reporter: Reporter) -> Track:
+def track_coarsely(frames: Rows[np.ndarray], stand_in: StandIn, reporter: Reporter) -> Track:
     """Follow a face whose lower half is never looked at.
 
     Each frame is covered where the frame before had its eyes. The cover moves in coarse steps, so that a hair's breadth
-    in the landmarks, which is all that a hidden mouth could still change, changes nothing; and it starts further on in the
-    clip and comes back, so that the first look, which had to see the whole face, is forgotten.
+    in the landmarks, which is all that a hidden mouth could still change, changes nothing; and it starts further on in
+    the clip and comes back, so that the first look, which had to see the whole face, is forgotten.
 
     Args:
         frames: uint8 RGB [H, W, 3] each, in which the face is large.
@@ -129,7 +144,7 @@ def nearest_pose(points: np.ndarray, known: np.ndarray) -> int:
 
 
 def track_covered(
-    frames: Sequence[np.ndarray], coarse: Track, stand_ins: Sequence[StandIn], reporter: Reporter
+    frames: Rows[np.ndarray], coarse: Track, stand_ins: Rows[StandIn], reporter: Reporter
 ) -> Track:
     """Follow the face again, each frame covered by the mouth of a frame of like pose, exactly in its place.
 

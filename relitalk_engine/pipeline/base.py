@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -118,9 +119,9 @@ def open_video(
                 return StandIn(person.frames[int(k)], known.landmarks[k])
 
             first = stand_in(usable[nearest_pose(track.points[0], known.landmarks[usable])])
-            coarse = track_coarsely(_Sequence(frames), first, reporter)
-            near = [usable[nearest_pose(p, known.landmarks[usable])] for p in coarse.points]
-            track = track_covered(_Sequence(frames), coarse, _StandIns(stand_in, near), reporter)
+            coarse = track_coarsely(frames, first, reporter)
+            near = [int(usable[nearest_pose(p, known.landmarks[usable])]) for p in coarse.points]
+            track = track_covered(frames, coarse, _StandIns(stand_in, near), reporter)
     size = footage.crop[3], footage.crop[2]
     config = person_fit_config(person)
     fitted = fit(
@@ -140,29 +141,16 @@ def person_fit_config(person: Person):
         return FitConfig()
 
 
-class _Sequence:
-    """A film as the sequence that trackers walk through."""
-
-    def __init__(self, frames: LosslessReader) -> None:
-        self._frames = frames
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def __getitem__(self, index):
-        return self._frames[index]
-
-
 class _StandIns:
     """Stand-ins by frame, each read when it is wanted."""
 
-    def __init__(self, make, which) -> None:
+    def __init__(self, make: Callable[[int], StandIn], which: list[int]) -> None:
         self._make, self._which = make, which
 
     def __len__(self) -> int:
         return len(self._which)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> StandIn:
         return self._make(self._which[index])
 
 

@@ -137,7 +137,7 @@ class Finisher:
         if not self._out.full_frame:
             if kind == "none":
                 return beauty, alpha
-            behind = image if kind == "keep" else self._behind
+            behind = image if kind == "keep" or self._behind is None else self._behind
             return alpha * beauty + (1 - alpha) * behind, np.ones_like(alpha)
         x, y, w, h = self._base.crop
         window = np.s_[y : y + h, x : x + w]

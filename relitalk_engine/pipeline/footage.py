@@ -99,7 +99,7 @@ def ingest(video: Path, start: float, duration: float | None, frames_path: Path,
         )
     crop = find_crop(followed, clip.width, clip.height)
     x, y, width, height = crop
-    points = followed.points - np.array([x, y], np.float32)
+    points: np.ndarray = followed.points - np.array([x, y], np.float32)
     with LosslessWriter(frames_path, clip.fps) as writer:
         for index, frame in enumerate(islice(read_frames(video, start, duration), total)):
             reporter.progress("store", index, total)

@@ -43,14 +43,14 @@ def _shapes(model, labels: list[str], rng: np.random.Generator) -> np.ndarray:
 
     heads = []
     for _ in range(SAMPLES // 100):
-        local = {}
+        local: dict[str, np.ndarray] = {}
         for name in labels:
             base = name[2:] if name[:2] in ("l-", "r-") else name
             shared = local.get("_" + base)
             if shared is None:
                 shared = local["_" + base] = rng.normal(0, 0.4, 100)
             local[name] = np.clip(shared + (rng.normal(0, 0.06, 100) if base != name else 0), -1, 1)
-        local = {k: torch.tensor(v, dtype=torch.float32) for k, v in local.items() if not k.startswith("_")}
+        changes = {k: torch.tensor(v, dtype=torch.float32) for k, v in local.items() if not k.startswith("_")}
         whole = {
             "gender": rng.uniform(0, 1, 100),
             "age": rng.uniform(0.5, 0.9, 100),
@@ -61,7 +61,7 @@ def _shapes(model, labels: list[str], rng: np.random.Generator) -> np.ndarray:
         }
         whole = {k: torch.tensor(v, dtype=torch.float32) for k, v in whole.items()}
         with torch.no_grad():
-            heads.append(model(phenotype_kwargs=whole, local_changes_kwargs=local)["vertices"].numpy())
+            heads.append(model(phenotype_kwargs=whole, local_changes_kwargs=changes)["vertices"].numpy())
     return _to_camera(np.concatenate(heads))
 
 
