@@ -12,13 +12,16 @@ from ..media.audio import check_voice
 from .acoustics import HOP, RATE, Spectra, spectra
 from .phones import PhoneModel, load_phone_model
 from .voice_activity import CHUNK, speech_probability
-from .words import Phone, WordRecogniser
+from .words import WordRecogniser
 
 LONGEST_PIECE = 30.0
 """Seconds that are recognised at once; longer sound is cut where it is quiet."""
 
 BLUR = 0.03
 """Standard deviation, in seconds, of the window through which a video frame hears."""
+
+SHARPNESS = 0.15
+"""How far one 10 ms of sound is believed; neighbouring ones say nearly the same again."""
 
 CEPSTRA = 12
 """Log-mel cosines kept."""
@@ -144,15 +147,15 @@ class PhoneFeatures:
         heard = spectra(samples)
         count = len(heard.loudness)
         columns = np.zeros((count, layout.width), np.float32)
-        sharpness = 0.2
         scores = model.scores(heard.cepstra)
         sounding = _sounding(heard)[:, None]
         silence = np.eye(len(model.names), dtype=np.float32)[model.names.index("SIL")]
-        columns[:, layout.heard] = sounding * model.posteriors(scores, sharpness) + (1 - sounding) * silence
-        led = scores
-        if self.words or self.transcript:
-            led = scores + self._leads(samples, model, count) / sharpness
-        columns[:, layout.understood] = sounding * model.posteriors(led, sharpness) + (1 - sounding) * silence
+        belief = model.posteriors(scores, SHARPNESS)
+        columns[:, layout.heard] = sounding * belief + (1 - sounding) * silence
+        leads = self._leads(samples, model, count)
+        if leads:
+            belief = np.mean([model.posteriors(scores + lead / SHARPNESS, SHARPNESS) for lead in leads], 0)
+        columns[:, layout.understood] = sounding * belief + (1 - sounding) * silence
         bands = heard.mel.shape[1]
         cosine = np.cos(np.pi / bands * np.arange(CEPSTRA)[:, None] * (np.arange(bands) + 0.5)) * np.sqrt(2 / bands)
         columns[:, layout.mel] = heard.mel @ cosine.T
@@ -163,22 +166,23 @@ class PhoneFeatures:
         columns[:, layout.speech] = np.interp(at, np.arange(len(chance)), chance) * sounding[:, 0]
         return columns
 
-    def _leads(self, samples: np.ndarray, model: PhoneModel, count: int) -> np.ndarray:
-        """Log odds [N, P, 1] that words lend to their phones."""
+    def _leads(self, samples: np.ndarray, model: PhoneModel, count: int) -> list[np.ndarray]:
+        """Log odds [N, P, 1] that each opinion on the words lends to their phones."""
+        if not (self.words or self.transcript):
+            return []
         if self._recogniser is None:
             self._recogniser = WordRecogniser()
-        phones: list[Phone]
         if self.transcript:
-            phones = self._recogniser.align(samples, self.transcript)
+            opinions = [self._recogniser.align(samples, self.transcript)]
         else:
-            phones = self._recogniser.hear(samples)
-        leads = np.zeros((count, len(model.names), 1), np.float32)
+            opinions = self._recogniser.hear(samples)
+        leads = np.zeros((len(opinions), count, len(model.names), 1), np.float32)
         low, high = self.trust
-        for phone in phones:
-            if phone.name in model.names:
-                index = model.names.index(phone.name)
-                leads[phone.start : phone.end, index] = low + (high - low) * phone.confidence
-        return leads
+        for lead, phones in zip(leads, opinions, strict=True):
+            for phone in phones:
+                if phone.name in model.names:
+                    lead[phone.start : phone.end, model.names.index(phone.name)] = low + (high - low) * phone.confidence
+        return list(leads)
 
 
 def loudness(samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:

@@ -59,6 +59,7 @@ class SpeechModel:
         kernel: the regression; None: the rule alone (a clip with no voice to learn from).
         pupils: the networks.
         held: figures of the inner validation.
+        part: what F_exp sees: "both", "lips" (E_lip alone) or "sound" (E_pho alone); for ablations.
     """
 
     mesh: LipMesh
@@ -71,6 +72,7 @@ class SpeechModel:
     kernel: Kernel | None = None
     pupils: list[Pupil] = field(default_factory=list)
     held: Held | None = None
+    part: str = "both"
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ class SpeechModel:
     def _motion(self, features: np.ndarray) -> np.ndarray:
         if self.kernel is None:
             return self.mesh.actions(features)
-        inputs = see(features, self.mesh)
+        inputs = see(features, self.mesh, self.part)
         motion = self.kernel(inputs)
         if self.pupils and self.held is not None and self.held.network > 0:
             drawn = np.mean([pupil(inputs) for pupil in self.pupils], 0)
@@ -127,6 +129,7 @@ class SpeechModel:
         data = {
             "fps": np.array([self.fps.numerator, self.fps.denominator], np.int64),
             "phones": np.frombuffer(",".join(self.mesh.layout.phones).encode(), np.uint8).copy(),
+            "part": np.frombuffer(self.part.encode(), np.uint8).copy(),
             **{k: getattr(self, k).astype(np.float32) for k in ("mean", "to_psi", "gain", "rest", "most")},
         }
         if self.held is not None:
@@ -172,6 +175,7 @@ class SpeechModel:
         numerator, denominator = (int(x) for x in data["fps"])
         mean, to_psi, gain, rest, most = (data[k] for k in ("mean", "to_psi", "gain", "rest", "most"))
         model = cls(mesh, Fraction(numerator, denominator), mean, to_psi, gain, rest, most)
+        model.part = bytes(data["part"]).decode("ascii")
         if "held" in data:
             opening, width, network, steps = (float(x) for x in data["held"])
             model.held = Held(opening, width, network, int(steps))
@@ -191,19 +195,22 @@ class SpeechModel:
         return model
 
 
-def see(features: np.ndarray, mesh: LipMesh) -> Inputs:
-    """What F_exp sees of f_pho [T, F]: V_lip, articulatory traits, spectrum, level, voice."""
+def see(features: np.ndarray, mesh: LipMesh, part: str = "both") -> Inputs:
+    """What F_exp sees of f_pho [T, F]: V_lip, articulatory traits, spectrum, level, voice.
+
+    With ``part`` "lips" or "sound" the other half is blank.
+    """
     layout = mesh.layout
     traits = visemes.traits(layout.phones)
-    lips = [mesh.coordinates(mesh.vertices(features, by_words)) for by_words in (True, False)]
-    said = [features[:, layout.understood] @ traits, features[:, layout.heard] @ traits]
-    return Inputs(
-        lips=np.concatenate(lips, 1).astype(np.float32),
-        traits=np.concatenate(said, 1).astype(np.float32),
-        spectrum=features[:, layout.mel],
-        level=features[:, layout.level],
-        voice=features[:, [layout.voicing, layout.speech]],
-    )
+    lips = np.concatenate([mesh.coordinates(mesh.vertices(features, by_words)) for by_words in (True, False)], 1)
+    said = np.concatenate([features[:, layout.understood] @ traits, features[:, layout.heard] @ traits], 1)
+    voice = features[:, [layout.voicing, layout.speech]]
+    sound = [said, features[:, layout.mel], features[:, layout.level], voice]
+    if part == "lips":
+        sound = [np.zeros_like(group) for group in sound]
+    elif part == "sound":
+        lips = np.zeros_like(lips)
+    return Inputs(lips.astype(np.float32), *(group.astype(np.float32) for group in sound))
 
 
 def quietness(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray:

@@ -40,6 +40,7 @@ def train_speech(
     rng: np.random.Generator,
     valid: np.ndarray | None = None,
     reporter: Reporter | None = None,
+    part: str = "both",
 ) -> SpeechModel:
     """Learn how one person's mouth follows their voice, from their clip alone.
 
@@ -53,6 +54,7 @@ def train_speech(
         rng: drawn from once, for the seed.
         valid: [T] False where the fit is a bridge only.
         reporter: told of the steps.
+        part: what F_exp sees: "both", "lips" (E_lip alone) or "sound" (E_pho alone).
 
     Returns:
         The model, with the figures of its inner validation.
@@ -73,7 +75,7 @@ def train_speech(
             "Give a longer clip in which the face can be seen while it speaks.",
         )
     mesh = LipMesh(Lips.of(head, beta), PhoneFeatures().layout)
-    inputs = see(features, mesh)
+    inputs = see(features, mesh, part)
     mean, to_psi, motion = _motions(psi, mesh.lips, rows)
     step, stride = max(1, round(float(fps) * 0.08)), max(1, round(float(fps) / 25))
 
@@ -118,6 +120,7 @@ def train_speech(
         kernel=Kernel.fit(inputs, motion, rows, step),
         pupils=pupils,
         held=held,
+        part=part,
     )
 
 

@@ -35,24 +35,34 @@ class Phone:
 
 
 class WordRecogniser:
-    """Words of a stretch of sound, aligned to phones. Holds a decoder; make one per thread."""
+    """Words of a stretch of sound, aligned to phones. Holds decoders; make one per thread.
+
+    Two listen: one that trusts the language and knows how sure it is of each word, and one that trusts the sound. Where
+    they differ the words are doubtful.
+    """
 
     def __init__(self) -> None:
-        self._decoder = _decoder(beam=1e-40, pbeam=1e-40, wbeam=1e-25, maxhmmpf=6000)
+        self._by_language = _decoder(beam=1e-40, pbeam=1e-40, wbeam=1e-25, maxhmmpf=6000)
+        self._by_sound = _decoder(
+            beam=1e-25, pbeam=1e-25, wbeam=1e-15, maxhmmpf=3000, lw=3.0, fwdflat=False, bestpath=False
+        )
 
-    def hear(self, samples: np.ndarray) -> list[Phone]:
-        """Phones of what is said, an empty list where no word is heard.
+    def hear(self, samples: np.ndarray) -> list[list[Phone]]:
+        """Two opinions on the phones of what is said, each empty where it hears no word.
 
         Args:
             samples: [n] float32 mono, 16 kHz, half a minute or less.
         """
+        return [self._heard(decoder, samples) for decoder in (self._by_language, self._by_sound)]
+
+    def _heard(self, decoder: Decoder, samples: np.ndarray) -> list[Phone]:
         sound = _as_pcm(samples)
-        self._decoder.activate_search("_default")
-        _decode(self._decoder, sound)
-        heard = [(s.word, s.start_frame, s.end_frame, min(1.0, s.prob)) for s in self._decoder.seg() or ()]
+        decoder.activate_search("_default")
+        _decode(decoder, sound)
+        heard = [(s.word, s.start_frame, s.end_frame, min(1.0, s.prob)) for s in decoder.seg() or ()]
         if not any(word[0] not in "<[+" for word, *_ in heard):
             return []
-        return _aligned(self._decoder, sound, heard)
+        return _aligned(decoder, sound, heard)
 
     def align(self, samples: np.ndarray, transcript: str) -> list[Phone]:
         """Phones of a known text.
@@ -65,7 +75,7 @@ class WordRecogniser:
             ReliTalkError: no word of the transcript is in the dictionary, or it does not fit the sound.
         """
         words = ["".join(c for c in w.lower() if c.isalpha() or c == "'") for w in transcript.split()]
-        known = [w for w in words if w and self._decoder.lookup_word(w)]
+        known = [w for w in words if w and self._by_language.lookup_word(w)]
         if not known:
             raise ReliTalkError(
                 "transcript_unknown",
