@@ -245,8 +245,9 @@ def _hold_gauge(model: ReflectanceModel, batch: Batch, even: Tensor) -> None:
         model.light.shift(found.median(1).values.to(model.skin.device) - model.skin.log())
 
 
-def _priors(model: ReflectanceModel, seen: Batch, found: Decomposition, config: ReflectanceConfig, generator: torch.Generator
-            ) -> Tensor:
+def _priors(
+    model: ReflectanceModel, seen: Batch, found: Decomposition, config: ReflectanceConfig, generator: torch.Generator
+) -> Tensor:
     """Eq. 20 without its consistency term."""
     paint = (found.albedo + 0.02).log()
     loss = config.render * losses.render(found.rendered(model.paper), seen.image, seen.alpha)
@@ -266,8 +267,10 @@ def _priors(model: ReflectanceModel, seen: Batch, found: Decomposition, config: 
     return loss + DRIFT_SCALE * model.light.drift() + SPECULAR_SCALE * model.use_specular * shiny
 
 
-def _consistency(model: ReflectanceModel, seen: Batch, found: Decomposition, chips: Tensor, trunk: FaceTrunk,
-                 generator: torch.Generator) -> Tensor:
+def _consistency(
+    model: ReflectanceModel, seen: Batch, found: Decomposition, chips: Tensor, trunk: FaceTrunk,
+    generator: torch.Generator,
+) -> Tensor:
     """Identity, albedo and normal of the frame under a random light."""
     level = (found.shading * seen.skin).sum((0, 2, 3)) / seen.skin.sum().clamp_min(1)
     radiance = model.sphere.random(level.detach(), generator)

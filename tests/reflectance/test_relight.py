@@ -111,9 +111,8 @@ def test_albedo_of_a_matt_ball_is_found_again():
     paint = np.float32([0.5, 0.3, 0.2])
     picture = paint * look_up(light.sphere.diffuse, normal)
     flat = np.zeros((SIZE, SIZE), np.float32)
-    frame = compose(
-        np.zeros((SIZE, SIZE, 3), np.uint8), FramePasses(normal, flat, flat + 1, np.zeros((8, 8, 3), np.float32), flat[:8, :8])
-    )
+    passes = FramePasses(normal, flat, flat + 1, np.zeros((8, 8, 3), np.float32), flat[:8, :8])
+    frame = compose(np.zeros((SIZE, SIZE, 3), np.uint8), passes)
     frame.image = picture
     found = decompose(frame, light).albedo
     assert np.median(found.reshape(-1, 3), 0) == pytest.approx(paint, rel=0.02)
