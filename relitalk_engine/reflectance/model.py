@@ -16,7 +16,7 @@ from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
 from .passes import FramePasses
-from .relight import ALBEDO_MOST, HAIR_OPEN, SHADING_FLOOR, SPECULAR_SHARE, hair_shading
+from .relight import ALBEDO_MOST, HAIR_OPEN, SHADING_FLOOR, SPECULAR_SHARE, hair_shading, matt
 from .shadow import self_shadow
 
 EVEN_SHARE, EVEN_RADIUS, EVEN_MOST = 0.7, 0.035, 0.6
@@ -185,9 +185,11 @@ class ReflectanceModel(nn.Module):
             normal, delta = facing(batch.normal), torch.zeros_like(batch.normal)
         weight = self.f_cspec(encoded, normal) * (1.0 if self.use_specular else 0.0)
         shade, shine, floor = self.shade(batch, normal, weight, radiance, visible)
-        most = SPECULAR_SHARE * batch.image + 1e-6
-        matt = batch.image - shine * most / (shine + most)
-        start = matt / (shade.square() + floor[:, None, None].square()).sqrt()
+        # What shines no more than so much in this light does not shine more in another: black cloth stays black.
+        most = SPECULAR_SHARE * batch.image.mean(1, keepdim=True) + 1e-6
+        share = most / (shine.mean(1, keepdim=True) + most)
+        weight, shine = weight * share, shine * share
+        start = matt(batch.image, shine) / (shade.square() + floor[:, None, None].square()).sqrt()
         gain = torch.zeros_like(start) if self.paper else self.even_skin(start, batch.skin)
         started = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
         gain = gain + self.f_albedo(encoded, started)

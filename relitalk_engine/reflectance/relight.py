@@ -180,14 +180,22 @@ def decompose(frame: Frame, source: BakedLight) -> Reflectance:
     """
     shade, shine = light_up(frame, source)
     floor = SHADING_FLOOR * source.level + 1e-5
-    # A highlight is at most a share of its pixel, approached smoothly.
-    most = SPECULAR_SHARE * frame.image + 1e-6
-    matt = frame.image - shine * most / (shine + most)
-    albedo = matt / np.sqrt(shade * shade + floor * floor)
+    albedo = matt(frame.image, shine) / np.sqrt(shade * shade + floor * floor)
     if frame.gain is not None:
         albedo *= np.exp(frame.gain)
     albedo = np.clip(albedo, 0, ALBEDO_MOST)
     return Reflectance(albedo, frame.image - albedo * shade - shine)
+
+
+def matt(image: Any, shine: Any) -> Any:
+    """The image without its highlights, which are at most a share of their pixel, approached smoothly.
+
+    Args:
+        image: linear, any shape (numpy or torch).
+        shine: C ⊙ S_spec of the same shape.
+    """
+    most = SPECULAR_SHARE * image + 1e-6
+    return image - shine * most / (shine + most)
 
 
 def departure(source: BakedLight, target: BakedLight) -> tuple[np.ndarray, float]:
