@@ -33,7 +33,7 @@ def rim_flow(base: np.ndarray, known: np.ndarray, layers: np.ndarray) -> np.ndar
     seen = (cv2.erode(known, np.ones((3, 3), np.uint8)) > 0.5).astype(np.float32)
     if seen.sum() < size:
         return flows
-    finder = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     fade = np.exp(-cv2.distanceTransform(1 - seen.astype(np.uint8), cv2.DIST_L2, 5) / (FALL * size))
     grey = base.mean(-1)
     for k, layer in enumerate(layers):

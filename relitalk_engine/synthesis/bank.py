@@ -1,4 +1,4 @@
-"""The clip's real mouths, brought to a driven frame: warped to its landmarks, freed of the light they were filmed in."""
+"""The clip's real mouths, brought to a driven frame: warped to its landmarks, freed of the light of the clip."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Driven:
     def at(self, field: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """A smooth field of the window [n, n, C] at pixel positions [h, w, 2]."""
         x, y, side = self.view
-        cells = (positions - np.array([x, y], np.float32)) * np.float32(field.shape[0] / side)
+        cells = (positions - np.array([x, y], np.float32)) * np.array([field.shape[0] / side], np.float32)
         return pull(field, cells, sharp=False)
 
-    def normalise(self, rgb: np.ndarray, shading: np.ndarray | None) -> np.ndarray:
-        """Encoded RGB as filmed to encoded, light-normalised RGB."""
+    def normalise(self, rgb: np.ndarray, positions: np.ndarray, shading: np.ndarray | None) -> np.ndarray:
+        """Encoded RGB as filmed to encoded, light-normalised RGB, given the shading over the window."""
         if shading is None:
             return rgb
-        return linear_to_srgb(srgb_to_linear(np.clip(rgb, 0, 1)) / shading)
+        return linear_to_srgb(srgb_to_linear(np.clip(rgb, 0, 1)) / self.at(shading, positions))
 
     def light(self, rgb: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Encoded, light-normalised RGB to encoded RGB as filmed."""
@@ -59,9 +59,15 @@ class Driven:
         return window_map(self.view, self.size * factor), factor
 
     def crop(self, image: np.ndarray) -> np.ndarray:
-        """The window of an image [H, W, C] uint8, sampled without aliasing: [S, S, C] float32, 0..1."""
+        """The window of an image [H, W, 3 or 4] uint8, sampled without aliasing and freed of its light.
+
+        Returns:
+            [S, S, 3 or 4] float32, encoded.
+        """
         positions, _ = self.grid()
-        return self.shrink(pull(image, positions).astype(np.float32) / 255)
+        found = self.shrink(pull(image, positions).astype(np.float32) / 255)
+        found[..., :3] = self.normalise(found[..., :3], window_map(self.view, self.size), self.shading)
+        return found
 
     def shrink(self, fine: np.ndarray) -> np.ndarray:
         """From the positions of `grid` to the window's samples."""
@@ -83,7 +89,14 @@ class Bank:
     """
 
     def __init__(
-        self, head: AnnyHead, fit: HeadFit, motion: Motion, light: SourceLight, rgb: Frames, alpha: Frames | None, keep: int = 16
+        self,
+        head: AnnyHead,
+        fit: HeadFit,
+        motion: Motion,
+        light: SourceLight,
+        rgb: Frames,
+        alpha: Frames | None,
+        keep: int = 16,
     ):
         """Nothing is read yet."""
         self.head, self.fit, self.motion, self.light = head, fit, motion, light
@@ -107,7 +120,12 @@ class Bank:
         return rgba, shading
 
     def layers(
-        self, driven: Driven, positions: np.ndarray, source: np.ndarray, weight: np.ndarray, flows: np.ndarray | None = None
+        self,
+        driven: Driven,
+        positions: np.ndarray,
+        source: np.ndarray,
+        weight: np.ndarray,
+        flows: np.ndarray | None = None,
     ) -> np.ndarray:
         """The planned mouths of one driven frame.
 
@@ -137,11 +155,12 @@ class Bank:
         places = positions + driven.at(moved, positions)
         pixels = pull(rgba, places).astype(np.float32) / 255
         if self.light.sh is not None:
-            shading = driven.at(shading_map(self.head, driven.guides, vertex_shading), positions)
-            pixels[..., :3] = driven.normalise(pixels[..., :3], shading)
+            shading = shading_map(self.head, driven.guides, vertex_shading)
+            pixels[..., :3] = driven.normalise(pixels[..., :3], positions, shading)
         height, width = rgba.shape[:2]
-        edge = np.minimum(np.minimum(places[..., 0], width - places[..., 0]), np.minimum(places[..., 1], height - places[..., 1]))
-        return np.concatenate([pixels, np.clip(edge, 0, 1)[..., None]], -1)
+        u, v = places[..., 0], places[..., 1]
+        edge = np.minimum(np.minimum(u, width - u), np.minimum(v, height - v))
+        return np.dstack([pixels, np.clip(edge, 0, 1)])
 
 
 def matte_uint8(alpha: Frames | None, index: int, rgb: np.ndarray) -> np.ndarray:

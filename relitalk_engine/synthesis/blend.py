@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .local import GUIDES, LAYER, Unit, centred, convolution, silent
+from .local import GUIDES, LAYER, Unit, centred, coarse, convolution, silent
 
 DEPTH = 5
+CELL = 8
+"""Samples across the finest detail that F_blend adds to real surroundings."""
 
 
 class FBlend(nn.Module):
@@ -57,4 +59,6 @@ class FBlend(nn.Module):
             x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
             x = layer(torch.cat([x, skip], 1))
         out = self.tail(x)
-        return out[:, : self.layers], out[:, self.layers : -1], out[:, -1:]
+        if not self.layers:
+            return out[:, :0], out[:, :-1], out[:, -1:]
+        return coarse(out[:, : self.layers], 2), coarse(out[:, self.layers : -1], CELL), out[:, -1:]

@@ -17,7 +17,7 @@ from .retrieval import Plan
 HEADROOM = 1.25
 """Encoded, light-normalised colours reach up to this."""
 CLEAR = 3
-"""Pixels around the removed area that the networks do not see either, so that no sampling carries anything out of it."""
+"""Pixels about the removed area that the networks do not see either: no sampling carries anything out of it."""
 MOUTH_WEIGHT = 3.0
 """Lips and mouth count this much more than the skin about them."""
 
@@ -80,18 +80,18 @@ class Examples:
             driven = Driven(bank.head, fit, motion, int(frame), bank.light, size)
             rgba, _ = bank.frame(int(frame))
             true = driven.crop(rgba)
-            true[..., :3] = driven.normalise(true[..., :3], driven.shading)
             self._true[n] = _pack(true)
             image = inside(np.array([0, 0, fit.size[1], fit.size[0]]), driven.view, size)
             removed = inside(boxes.removed[frame], driven.view, size)
-            masks = [known_map(boxes.removed[frame], driven, fit.size), inside(boxes.driven[frame], driven.view, size), removed * image]
+            known = known_map(boxes.removed[frame], driven, fit.size)
+            masks = [known, inside(boxes.driven[frame], driven.view, size), removed * image]
             self._masks[n] = np.rint(np.stack(masks, -1) * 255)
             self._guides[n] = np.rint(np.clip(driven.guides.planes, -1, 1) * 127)
             positions, _ = driven.grid()
             found = bank.layers(driven, positions, plan.source[frame], plan.weight[frame])
             small = np.stack([driven.shrink(layer) for layer in found]) if layers else found
             if layers:
-                small = shifted(small, rim_flow(true[..., :3], masks[0], small))
+                small = shifted(small, rim_flow(true[..., :3], known, small))
             self._layers[n] = _pack(small)
 
     def __len__(self) -> int:
@@ -118,7 +118,9 @@ def _pack(pixels: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(pixels * scale, 0, 255)).astype(np.uint8)
 
 
-def network_inputs(driven: Driven, base: np.ndarray, known: np.ndarray, box: np.ndarray, layers: np.ndarray) -> tuple[Tensor, ...]:
+def network_inputs(
+    driven: Driven, base: np.ndarray, known: np.ndarray, box: np.ndarray, layers: np.ndarray
+) -> tuple[Tensor, ...]:
     """What `Networks.forward` takes, for one frame at drive time.
 
     Args:

@@ -112,11 +112,12 @@ def shading_map(head: AnnyHead, guide: Guides, shading: np.ndarray) -> np.ndarra
         shading: [V, 3] of the driven frame, or of the frame whose pixels were warped there.
 
     Returns:
-        [S, S, 3] float32, positive.
+        [S/2, S/2, 3] float32, positive.
     """
-    mask = guide.hits.mask.astype(np.float32)[..., None]
-    seen = interpolate(guide.hits, shading, head.faces)
-    sigma = REACH * mask.shape[0] / 2
-    total = cv2.GaussianBlur(np.concatenate([seen * mask, mask], -1), (0, 0), sigma)
+    hits, hold = guide.hits, guide.hold[::2, ::2, None]
+    half = Hits(hits.triangle[::2, ::2], hits.bary[::2, ::2], hits.depth[::2, ::2])  # it is smooth
+    mask = half.mask.astype(np.float32)[..., None]
+    seen = interpolate(half, shading, head.faces)
+    total = cv2.GaussianBlur(np.concatenate([seen * mask, mask], -1), (0, 0), REACH * mask.shape[0] / 2)
     smooth = (total[..., :3] + 1e-3) / (total[..., 3:] + 1e-3)
-    return (guide.hold[..., None] * smooth + 1 - guide.hold[..., None]).astype(np.float32)
+    return (hold * smooth + 1 - hold).astype(np.float32)

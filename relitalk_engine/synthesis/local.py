@@ -13,6 +13,8 @@ LAYER = 5
 LEAD = 2.0
 """Lead of one mouth's logit over the others', before anything is learned."""
 ABSENT = 30.0
+CELL = 4
+"""Samples across the finest detail that F_local adds to real mouths (it adds all detail where there are none)."""
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -46,6 +48,12 @@ def mix(layers: Tensor, logits: Tensor, leader: int) -> tuple[Tensor, Tensor]:
         lead[:, leader] = LEAD
     weights = (logits + lead - ABSENT * (1 - there)).softmax(1) * (there > 0.01).any(1, keepdim=True)
     return (weights[:, :, None] * layers[:, :, :4]).sum(1), weights
+
+
+def coarse(field: Tensor, cell: int) -> Tensor:
+    """A field [B, C, H, W] without what is finer than `cell` samples: corrections shall not blur what is real."""
+    small = F.avg_pool2d(field, cell, ceil_mode=True, count_include_pad=False)
+    return F.interpolate(small, size=field.shape[2:], mode="bicubic", align_corners=False)
 
 
 def centred(layers: Tensor) -> Tensor:
@@ -107,4 +115,6 @@ class FLocal(nn.Module):
         y = self.blocks(self.down(skip))
         y = F.interpolate(y, size=skip.shape[2:], mode="bilinear", align_corners=False)
         out = self.tail(self.up(y) + skip)
-        return out[:, : self.layers], out[:, self.layers :]
+        if not self.layers:
+            return out[:, :0], out
+        return coarse(out[:, : self.layers], 2), coarse(out[:, self.layers :], CELL)

@@ -13,6 +13,8 @@ from .networks import Recipe, local_square
 
 STAGES = 3
 """Stages of the face network whose layers are compared."""
+EDGES = 0.3
+"""Weight of the error of neighbouring steps beside the colour error."""
 SMALLEST = 96
 """The face network sees no picture smaller than this."""
 
@@ -64,13 +66,13 @@ def loss(recipe: Recipe, example: Example, config: SynthesisConfig, trunk: FaceT
     square = (..., slice(top, top + side), slice(left, left + side))
     true, area = example.true[square][:, :3], (example.driven * example.removed * example.weight)[square]
     difference = recipe.painted - true
-    total = config.rgb_local * (masked(difference, area) + gradient(difference, area))
+    total = config.rgb_local * (masked(difference, area) + EDGES * gradient(difference, area))
     if not joint:
         return total + (config.perceptual * perceptual(trunk, recipe.painted, true) if trunk else 0)
     picture = recipe.picture(example.layers)
     weight = (example.removed + 0.2 * example.known) * example.weight
     difference = picture[:, :3] - example.true[:, :3]
-    total = total + config.rgb_blend * (masked(difference, weight) + gradient(difference, weight))
+    total = total + config.rgb_blend * (masked(difference, weight) + EDGES * gradient(difference, weight))
     total = total + 0.5 * masked(picture[:, 3:] - example.true[:, 3:], example.removed)
     if trunk:
         total = total + config.perceptual * perceptual(trunk, picture[square][:, :3], true)

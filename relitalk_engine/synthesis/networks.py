@@ -17,7 +17,7 @@ LOCAL_SIDE = 1.12
 
 
 def local_square(size: int) -> tuple[int, int, int]:
-    """Top, left and side of F_local's square in a window of `size` samples: the window follows the head, so it is fixed."""
+    """Top, left and side of F_local's square in a window of `size` samples; fixed, as the window follows the head."""
     side = min(size, 8 * round(size * LOCAL_SIDE / WINDOW / 8))
     top = round(size * (0.5 - (WINDOW_BELOW + ABOVE_DRIVEN + 0.03) / WINDOW))
     return max(0, min(top, size - side)), (size - side) // 2, side
@@ -46,13 +46,18 @@ class Recipe:
 
 
 class Networks(nn.Module):
-    """Both networks; they share nothing but what passes between them."""
+    """Both networks; they share nothing but what passes between them.
+
+    `gain` [2] says how far their choice among mouths and their corrections are followed: 1 fully, 0 not at all.
+    Training sets it by frames that were held out: no clip is painted worse than its real mouths show it.
+    """
 
     def __init__(self, layers: int, channels: int):
         """``layers`` retrieved mouths a frame, ``channels`` of the first levels."""
         super().__init__()
         self.local = FLocal(layers, channels)
         self.blend = FBlend(layers, channels)
+        self.register_buffer("gain", torch.ones(2))
 
     def forward(self, base: Tensor, known: Tensor, driven: Tensor, guides: Tensor, layers: Tensor) -> Recipe:
         """Both, one after the other.
@@ -68,13 +73,16 @@ class Networks(nn.Module):
         top, left, side = local_square(size)
         square = (..., slice(top, top + side), slice(left, left + side))
         share = F.pad(self.soft(driven[square]), (left, size - left - side, top, size - top - side))
+        choose, correct = self.gain if self.blend.layers else torch.ones_like(self.gain)
         logits, added = self.local(guides[square], layers[square])
-        mixed, weights = mix(layers[square], logits, 0)
+        mixed, weights = mix(layers[square], choose * logits, 0)
+        added = correct * added
         painted = mixed[:, :3] + added
         around = (left, size - left - side, top, size - top - side)
         shown = torch.cat([F.pad(painted, around) * share, share], 1)
         ring_logits, ring_added, matte = self.blend(torch.cat([base * known, known], 1), shown, guides, layers)
-        _, ring = mix(layers, ring_logits, -1)
+        ring_added, matte = correct * ring_added, correct * matte
+        _, ring = mix(layers, choose * ring_logits, -1)
         weights = share * F.pad(weights, around) + (1 - share) * ring
         return Recipe(weights, share * F.pad(added, around) + ring_added, matte, painted)
 

@@ -1,4 +1,4 @@
-"""Which real mouths of the clip stand in for each driven frame: nearest in lips and pose, steady over the whole take."""
+"""Which real mouths of the clip stand in for each driven frame: near in lips and pose, steady over the take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .motion import Motion
-
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Taste:
     place: float
 
 
-MOUTH = Taste(1.0, 1 / 150.0, 0.04)
+MOUTH = Taste(1.0, 1 / 150.0, 0.1)
 """For the mouth itself."""
 SURROUNDINGS = Taste(0.3, 1 / 40.0, 0.15)
 """For cheeks, jaw line, neck and hair about it."""

@@ -1,4 +1,4 @@
-"""The join without a seam: what is painted takes on the clip's values at the rim of the removed area, gradients kept."""
+"""The join without a seam: what is painted takes on the clip's values at the rim of the removed area."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def close_rim(painted: np.ndarray, around: np.ndarray, open_sides: tuple[bool, b
     def plan(count: int, first: bool, last: bool):
         k = np.arange(count)
         if not first and not last:
-            return (lambda a, i: dst(a, 1, axis=i)), (lambda a, i: idst(a, 1, axis=i)), np.pi * (k + 1) / (count + 1), False
+            angle = np.pi * (k + 1) / (count + 1)
+            return (lambda a, i: dst(a, 1, axis=i)), (lambda a, i: idst(a, 1, axis=i)), angle, False
         if first and last:
             return (lambda a, i: dct(a, 2, axis=i)), (lambda a, i: idct(a, 2, axis=i)), np.pi * k / count, False
         flip = first

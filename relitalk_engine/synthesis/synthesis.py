@@ -149,7 +149,7 @@ class Painter:
         Args:
             frame: its number in the take.
             rgb: [H, W, 3] uint8, the base footage; its removed area is erased before anything reads it.
-            alpha: [H, W] its matte; only what lies outside the removed area is read. None: the matte is not fitted to it.
+            alpha: [H, W] its matte, read outside the removed area alone. None: the matte is not fitted to it.
         """
         driven_box, box = self.boxes.driven[frame], self.boxes.removed[frame]
         size = self.synthesis.config.size
@@ -157,8 +157,8 @@ class Painter:
         driven = Driven(self.head, self.fit, self.motion, frame, self.synthesis.light, size)
         source, weight = self.plan.source[frame, : self._layers], self.plan.weight[frame, : self._layers]
         grid, _ = driven.grid()
-        base = driven.normalise(driven.crop(rgb), driven.shading)
-        known = known_map(box, driven, rgb.shape[:2])
+        base = driven.crop(rgb)
+        known = known_map(box, driven, self.fit.size)
         layers = self.bank.layers(driven, grid, source, weight)
         small = np.zeros((0, size, size, 5), np.float32)
         flows = None
@@ -187,7 +187,8 @@ class Painter:
     def _join(self, picture: np.ndarray, rgb: np.ndarray, alpha: np.ndarray | None, box: np.ndarray) -> Patch:
         """Close the rim and round to pixels."""
         x, y, width, height = (int(v) for v in box)
-        rows, cols = np.clip(np.arange(y - 1, y + height + 1), 0, rgb.shape[0] - 1), np.clip(np.arange(x - 1, x + width + 1), 0, rgb.shape[1] - 1)
+        rows = np.clip(np.arange(y - 1, y + height + 1), 0, rgb.shape[0] - 1)
+        cols = np.clip(np.arange(x - 1, x + width + 1), 0, rgb.shape[1] - 1)
         around = rgb[np.ix_(rows, cols)].astype(np.float32) / 255
         matte = picture[..., 3:] if alpha is None else np.asarray(alpha, np.float32)[np.ix_(rows, cols)][..., None]
         sides = (y == 0, y + height == rgb.shape[0], x == 0, x + width == rgb.shape[1])

@@ -13,7 +13,7 @@ from ..errors import Cancelled
 from ..events import Reporter
 from ..face.fitting import HeadFit
 from ..face.head_model import AnnyHead
-from ..face.identity import face_trunk
+from ..face.identity import FaceTrunk, face_trunk
 from .bank import Bank, Frames
 from .boxes import boxes, mouth_sweep
 from .examples import Examples
@@ -21,7 +21,7 @@ from .guides import SourceLight
 from .losses import loss
 from .motion import Motion
 from .networks import Networks
-from .retrieval import plan
+from .retrieval import Plan, plan
 from .synthesis import Synthesis
 
 MOST_EXAMPLES = 400
@@ -29,6 +29,12 @@ MEMORY = 1.2e9
 """Bytes of training examples at most."""
 APART = 0.45
 """Seconds about a training frame whose mouths it may not see."""
+HELD_OUT = 0.1
+"""Share of the examples that the networks are judged by."""
+JUDGED = 12
+"""Judge by about so many of them."""
+GAINS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (1.0, 0.5), (1.0, 1.0))
+"""How far the networks may be followed: in choosing among mouths, in correcting them."""
 KEEP_EVERY = 30.0
 """Seconds between checkpoints."""
 
@@ -72,10 +78,10 @@ def train_synthesis(
     torch.manual_seed(seed)
     networks = Networks(layers, config.channels).to(device)
     synthesis = Synthesis(networks, light, sweep, config)
-    optimizer = torch.optim.Adam(networks.parameters(), config.learning_rate, (0.9, 0.99))
+    optimizer = torch.optim.AdamW(networks.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=0.02)
     steps = config.steps_local + config.steps_blend
-    step = _take_up(checkpoint, networks, optimizer, config) if checkpoint else 0
-    if step >= steps:
+    step = begun = _take_up(checkpoint, networks, optimizer, config) if checkpoint else 0
+    if begun >= steps:
         return synthesis
 
     size = config.size
@@ -84,22 +90,22 @@ def train_synthesis(
     frames = frames[fit.valid[frames]] if fit.valid[frames].any() else frames
     bank = Bank(head, fit, motion, light, rgb, alpha, keep=max(64, min(len(fit), 256)))
     areas = boxes(head, fit, motion, sweep, config.removed, config.driven)
-    own = np.arange(len(fit))
-    shown = plan(motion, motion, max(layers, 1), fit.valid, own, round(APART * fps))
+    shown = _strangers(motion, max(layers, 1), fit.valid, fps)
     if not layers:
-        shown = type(shown)(shown.source[:, :0], shown.weight[:, :0], shown.cost)
+        shown = Plan(shown.source[:, :0], shown.weight[:, :0], shown.cost)
     examples = Examples(bank, areas, shown, frames, size, reporter)
     del bank
+    seen, unseen = _hold_out(len(examples))
     trunk = face_trunk(device) if config.perceptual > 0 else None
 
     kept = time.monotonic()
     try:
-        for step in range(step, steps):
+        for step in range(begun, steps):
             reporter.progress("synthesis", step, steps)
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * _rate(step, steps)
             order = np.random.default_rng([seed, step])
-            example = examples.batch(order.integers(0, len(examples), config.batch), device)
+            example = examples.batch(order.choice(seen, config.batch), device)
             recipe = networks(example.true[:, :3], example.known, example.driven, example.guides, example.layers)
             total = loss(recipe, example, config, trunk, joint=step >= config.steps_local)
             optimizer.zero_grad(set_to_none=True)
@@ -114,9 +120,55 @@ def train_synthesis(
             _keep(checkpoint, networks, optimizer, step, config)
         raise
     reporter.progress("synthesis", steps, steps)
+    if layers and len(unseen):
+        _set_gain(networks, examples, unseen, config, trunk, device)
     if checkpoint:
         _keep(checkpoint, networks, optimizer, steps, config)
     return synthesis
+
+
+def _strangers(motion: Motion, layers: int, usable: np.ndarray, fps: float) -> Plan:
+    """Mouths for training: every other frame sees near ones, the rest only ones from far away in the clip.
+
+    A take asks for mouths and poses that the clip has not quite got; the networks must have seen such.
+    """
+    own = np.arange(len(motion))
+    near = plan(motion, motion, layers, usable, own, round(APART * fps))
+    far = plan(motion, motion, layers, usable, own, max(len(motion) // 4, round(APART * fps)))
+    odd = own % 2 == 1
+    for mine, other in ((near.source, far.source), (near.weight, far.weight), (near.cost, far.cost)):
+        mine[odd] = other[odd]
+    return near
+
+
+def _hold_out(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Examples to learn from and, from a stretch in the clip's middle, examples to judge by."""
+    stretch = round(HELD_OUT * count)
+    unseen = np.arange((count - stretch) // 2, (count + stretch) // 2)
+    seen = np.setdiff1d(np.arange(count), unseen)
+    return seen, unseen[:: max(1, len(unseen) // JUDGED)]
+
+
+@torch.no_grad()
+def _set_gain(
+    networks: Networks,
+    examples: Examples,
+    unseen: np.ndarray,
+    config: SynthesisConfig,
+    trunk: FaceTrunk | None,
+    device: str,
+) -> None:
+    """Follow the networks as far as they do better on examples that they have not seen."""
+    best = (float("inf"), GAINS[-1])
+    for gain in GAINS:
+        networks.gain.copy_(torch.tensor(gain))
+        total = 0.0
+        for index in unseen:
+            example = examples.batch(np.array([index]), device)
+            recipe = networks(example.true[:, :3], example.known, example.driven, example.guides, example.layers)
+            total += float(loss(recipe, example, config, trunk, joint=True))
+        best = min(best, (total, gain))
+    networks.gain.copy_(torch.tensor(best[1]))
 
 
 def _rate(step: int, steps: int) -> float:
@@ -129,7 +181,7 @@ def _shape(config: SynthesisConfig) -> str:
     return f"{config.size} {config.channels} {config.neighbours if config.retrieval else 0} {config.normalised}"
 
 
-def _keep(path: Path, networks: Networks, optimizer: torch.optim.Adam, step: int, config: SynthesisConfig) -> None:
+def _keep(path: Path, networks: Networks, optimizer: torch.optim.AdamW, step: int, config: SynthesisConfig) -> None:
     """Write the training's state beside its place and move it in."""
     import os
 
@@ -143,7 +195,7 @@ def _keep(path: Path, networks: Networks, optimizer: torch.optim.Adam, step: int
     os.replace(beside, path)
 
 
-def _take_up(path: Path, networks: Networks, optimizer: torch.optim.Adam, config: SynthesisConfig) -> int:
+def _take_up(path: Path, networks: Networks, optimizer: torch.optim.AdamW, config: SynthesisConfig) -> int:
     """Load a kept training; 0 where there is none that fits."""
     from safetensors import SafetensorError, safe_open
 
