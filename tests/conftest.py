@@ -1,8 +1,11 @@
 """What all tests share: the sample that ships, and the data beside the repository where it is there."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 

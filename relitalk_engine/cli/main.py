@@ -19,6 +19,10 @@ from . import arguments, stopping
 
 LOG_FILE = "log.txt"
 
+# Threads that wait by spinning take the cores from whatever else runs: a busy machine, Blender too, then crawls.
+# Read once, when torch loads its OpenMP, so it has to stand before that.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command.
