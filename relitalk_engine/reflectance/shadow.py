@@ -11,9 +11,11 @@ from ..lighting import sh
 
 SPREAD = 0.035
 """How far the shadow goes on beyond the head's mesh, as a share of the image's width."""
+BLUR = 0.006
+"""Width of the shadow's edge, which hides that creases of the mesh and of the face do not quite coincide."""
 
 
-def self_shadow(transfer: Any, transfer0: Any, light: Any, floor: float = 0.06) -> Any:
+def self_shadow(transfer: Any, transfer0: Any, light: Any, floor: float = 0.15) -> Any:
     """How much of the light reaches a point past the head itself: V = (T·L) / (T₀·L).
 
     Args:
@@ -81,7 +83,8 @@ class PixelShadow:
         believed = (self.hits.triangle >= 0).astype(np.float32)
         if self.head.open is not None:
             believed *= 1 - maps[..., 3].clip(0, 1)
-        return _spread(maps[..., :3], believed)
+        soft = BLUR * believed.shape[1]
+        return cv2.GaussianBlur(_spread(maps[..., :3], believed), (0, 0), soft)
 
     def transfers(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """T and T₀ as small maps in the camera frame, [size, size, 9] each; beyond the mesh both are the mean's.
