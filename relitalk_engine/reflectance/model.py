@@ -16,7 +16,7 @@ from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
 from .passes import FramePasses
-from .relight import ALBEDO_MOST, HAIR_OPEN, SHADING_FLOOR, SPECULAR_SHARE, hair_shading, matt
+from .relight import ALBEDO_MOST, HAIR_OPEN, HAIR_SHINE, SHADING_FLOOR, SPECULAR_SHARE, hair_shading, matt
 from .shadow import self_shadow
 
 EVEN_SHARE, EVEN_RADIUS, EVEN_MOST = 0.7, 0.035, 0.6
@@ -165,7 +165,7 @@ class ReflectanceModel(nn.Module):
         surface = normal.permute(0, 2, 3, 1)
         spheres = lit_sphere.sample(torch.cat([diffuse, specular, hair], -1), surface).permute(0, 3, 1, 2)
         shade = spheres[:, :3] + batch.hair * (spheres[:, 6:] - spheres[:, :3])
-        shine = weight * spheres[:, 3:6]
+        shine = weight * (1 - (1 - HAIR_SHINE) * batch.hair) * spheres[:, 3:6]
         if visible is None and batch.transfer is not None and batch.transfer0 is not None:
             maps = batch.transfer.permute(0, 2, 3, 1), batch.transfer0.permute(0, 2, 3, 1)
             visible = self_shadow(*maps, coefficients.detach()).permute(0, 3, 1, 2)

@@ -26,6 +26,8 @@ FADE = 0.12
 """Departure of the light (one minus correlation) at which the residual has fallen to 1/e."""
 HAIR_NORMAL, HAIR_MEAN, HAIR_BEHIND = 0.5, 0.3, 1.0
 """Shares of the light on hair."""
+HAIR_SHINE = 0.4
+"""How much of a smooth surface's highlight hair has: its own runs along the strands and breaks up."""
 HAIR_OPEN = 0.7
 """How little the shadow of the head under it counts on hair."""
 
@@ -162,6 +164,8 @@ def light_up(frame: Frame, light: BakedLight) -> tuple[np.ndarray, np.ndarray]:
         lit += frame.hair * (look_up(light.hair, frame.normal) - lit)
     shine = look_up(light.sphere.specular, frame.normal)
     shine *= frame.specular_weight
+    if frame.hair is not None:
+        shine *= 1 - (1 - HAIR_SHINE) * frame.hair
     if frame.visibility is not None:
         visible = frame.visibility(light.sh)
         if frame.hair is not None:
