@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .blend import FBlend
 from .boxes import ABOVE_DRIVEN, WINDOW, WINDOW_BELOW
-from .local import FLocal, mix
+from .local import ABSENT, FLocal, mix
 
 LOCAL_SIDE = 1.12
 """Side of F_local's square in outer-eye distances: the driven area with an open jaw, and a little about it."""
@@ -75,7 +75,10 @@ class Networks(nn.Module):
         share = F.pad(self.soft(driven[square]), (left, size - left - side, top, size - top - side))
         choose, correct = self.gain if self.blend.layers else torch.ones_like(self.gain)
         logits, added = self.local(guides[square], layers[square])
-        mixed, weights = mix(layers[square], choose * logits, 0)
+        barred = torch.zeros_like(logits)
+        if self.blend.layers > 1:
+            barred[:, -1] = ABSENT  # the nearest pose shows its own mouth, which nobody asked for
+        mixed, weights = mix(layers[square], choose * logits - barred, 0)
         added = correct * added
         painted = mixed[:, :3] + added
         around = (left, size - left - side, top, size - top - side)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
-FALL = 0.18
-"""The correction falls to 1/e over this share of the box's shorter side."""
+FALL, STEEP = 0.18, 0.035
+"""The correction falls to 1/e over this share of the box's shorter side; what exceeds `MILD` falls over the second."""
+MILD = 0.05
+"""A misfit up to this (encoded) is light or colour and may spread; more is another thing, such as a strand of hair."""
 
 
 def close_rim(painted: np.ndarray, around: np.ndarray, open_sides: tuple[bool, bool, bool, bool]) -> np.ndarray:
     """Add the smooth field that makes a painted box meet its surroundings.
 
     The field h obeys the screened Laplace equation ∇²h = h / l², with the surroundings' misfit on the rim; it is solved
-    exactly by sine and cosine transforms.
+    exactly in sines and cosines.
 
     Args:
         painted: [h + 2, w + 2, C] the box, painted one pixel beyond its sides.
@@ -24,48 +29,66 @@ def close_rim(painted: np.ndarray, around: np.ndarray, open_sides: tuple[bool, b
 
     Source: Perez et al. 2003 (seamless cloning), screened after Bhat et al. 2008.
     """
-    from scipy.fft import dct, dst, idct, idst
-
     box = painted[1:-1, 1:-1]
-    height, width = box.shape[:2]
     if all(open_sides):
         return box.copy()
-    load = np.zeros(box.shape, np.float64)
-    top, bottom, left, right = open_sides
-    if not top:
-        load[0] += around[0, 1:-1] - painted[0, 1:-1]
-    if not bottom:
-        load[-1] += around[-1, 1:-1] - painted[-1, 1:-1]
-    if not left:
-        load[:, 0] += around[1:-1, 0] - painted[1:-1, 0]
-    if not right:
-        load[:, -1] += around[1:-1, -1] - painted[1:-1, -1]
-
-    # half-sample grids: DST-1 between two rims, DCT-2 between two free edges, the quarter-wave kinds where they mix
-    def plan(count: int, first: bool, last: bool):
-        k = np.arange(count)
-        if not first and not last:
-            angle = np.pi * (k + 1) / (count + 1)
-            return (lambda a, i: dst(a, 1, axis=i)), (lambda a, i: idst(a, 1, axis=i)), angle, False
-        if first and last:
-            return (lambda a, i: dct(a, 2, axis=i)), (lambda a, i: idct(a, 2, axis=i)), np.pi * k / count, False
-        flip = first
-        angle = np.pi * (k + 0.5) / (count + 0.5)
-        basis = np.sin(np.outer(np.arange(1, count + 1), angle))
-        inverse = basis.T * (4.0 / (2 * count + 1))
-
-        def apply(matrix: np.ndarray, a: np.ndarray, i: int) -> np.ndarray:
-            return np.moveaxis(np.tensordot(matrix, a, (1, i)), 0, i)
-
-        return (lambda a, i: apply(inverse, a, i)), (lambda a, i: apply(basis, a, i)), angle, flip
-
-    forward_y, back_y, angle_y, flip_y = plan(height, top, bottom)
-    forward_x, back_x, angle_x, flip_x = plan(width, left, right)
-    load = load[::-1] if flip_y else load
-    load = load[:, ::-1] if flip_x else load
-    screen = 1.0 / (FALL * min(height, width)) ** 2
-    eigen = (2 - 2 * np.cos(angle_y))[:, None] + (2 - 2 * np.cos(angle_x))[None] + screen
-    field = back_x(back_y(forward_x(forward_y(load, 0), 1) / eigen[..., None], 0), 1)
-    field = field[::-1] if flip_y else field
-    field = field[:, ::-1] if flip_x else field
+    misfit = around.astype(np.float64) - painted
+    mild = np.clip(misfit, -MILD, MILD)
+    field = _screened(mild, open_sides, FALL) + _screened(misfit - mild, open_sides, STEEP)
     return (box + field).astype(painted.dtype)
+
+
+def _screened(rim: np.ndarray, open_sides: tuple[bool, bool, bool, bool], fall: float) -> np.ndarray:
+    """The field [h, w, C] with the values of the outermost pixels of `rim` [h + 2, w + 2, C] about it."""
+    height, width = rim.shape[0] - 2, rim.shape[1] - 2
+    load = np.zeros((height, width, rim.shape[2]))
+    top, bottom, left, right = open_sides
+    load[0] += 0 if top else rim[0, 1:-1]
+    load[-1] += 0 if bottom else rim[-1, 1:-1]
+    load[:, 0] += 0 if left else rim[1:-1, 0]
+    load[:, -1] += 0 if right else rim[1:-1, -1]
+    rows, columns = _transform(height, top, bottom), _transform(width, left, right)
+    eigen = rows.eigenvalues[:, None] + columns.eigenvalues[None] + 1.0 / (fall * min(height, width)) ** 2
+    spectrum = columns.forward(rows.forward(load, 0), 1) / eigen[..., None]
+    return columns.backward(rows.backward(spectrum, 0), 1)
+
+
+@dataclass(frozen=True)
+class _Transform:
+    """Sines and cosines that diagonalise the second difference along one axis: a matrix, applied along that axis.
+
+    Attributes:
+        basis: [n, n] columns are the modes.
+        inverse: [n, n].
+        eigenvalues: [n].
+    """
+
+    basis: np.ndarray
+    inverse: np.ndarray
+    eigenvalues: np.ndarray
+
+    def forward(self, values: np.ndarray, axis: int) -> np.ndarray:
+        """Values to modes along an axis."""
+        return np.moveaxis(np.tensordot(self.inverse, values, (1, axis)), 0, axis)
+
+    def backward(self, values: np.ndarray, axis: int) -> np.ndarray:
+        """Modes to values along an axis."""
+        return np.moveaxis(np.tensordot(self.basis, values, (1, axis)), 0, axis)
+
+
+@lru_cache(maxsize=16)
+def _transform(count: int, first_open: bool, last_open: bool) -> _Transform:
+    """Zero beyond a closed end (sines), no slope at an open one (cosines); the mixed kinds are quarter waves."""
+    k, n = np.arange(count), np.arange(count)
+    if first_open and last_open:
+        angle = np.pi * k / count
+        basis = np.cos(np.outer(n + 0.5, angle))
+    elif not first_open and not last_open:
+        angle = np.pi * (k + 1) / (count + 1)
+        basis = np.sin(np.outer(n + 1, angle))
+    else:
+        angle = np.pi * (k + 0.5) / (count + 0.5)
+        basis = np.sin(np.outer(n + 1, angle))
+        basis = basis[::-1] if first_open else basis
+    basis = basis / np.linalg.norm(basis, axis=0)
+    return _Transform(basis, basis.T, 2 - 2 * np.cos(angle))
