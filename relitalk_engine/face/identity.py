@@ -80,7 +80,7 @@ class FaceTrunk(nn.Module):
         """Outputs of the trunk's stages, for a perceptual loss.
 
         Args:
-            images: [B, 3, H, W], sRGB-encoded, 0..1; H and W 64 or more (the trunk was trained at 150).
+            images: [B, 3, H, W], sRGB-encoded, 0..1; 128 or more a side, 64 for three stages (it was trained at 150).
             stages: how many stages to run, 1 to 5.
 
         Returns:

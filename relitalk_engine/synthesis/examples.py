@@ -89,10 +89,9 @@ class Examples:
             self._guides[n] = np.rint(np.clip(driven.guides.planes, -1, 1) * 127)
             positions, _ = driven.grid()
             found = bank.layers(driven, positions, plan.source[frame], plan.weight[frame])
-            small = np.stack([driven.shrink(layer) for layer in found]) if layers else found
             if layers:
-                small = shifted(small, rim_flow(true[..., :3], known, small))
-            self._layers[n] = _pack(small)
+                small = np.stack([driven.shrink(layer) for layer in found])
+                self._layers[n] = _pack(shifted(small, rim_flow(true[..., :3], known, small)))
 
     def __len__(self) -> int:
         return len(self._true)

@@ -47,9 +47,7 @@ class Spline:
     def __init__(self, knots: np.ndarray, window: tuple[float, float, float], cells: int = 72):
         """Factorise once for these knots."""
         x, y, side = window
-        self._origin = np.array([x + side / 2, y + side / 2])
-        self._scale = side / 2
-        points = (knots - self._origin) / self._scale
+        points = (knots - np.array([x + side / 2, y + side / 2])) / (side / 2)
         count = len(points)
         affine = np.concatenate([np.ones((count, 1)), points], 1)
         system = np.zeros((count + 3, count + 3))
@@ -62,7 +60,7 @@ class Spline:
         solve = np.linalg.inv(system)[:, :count].astype(np.float32)
         self._matrix = design @ solve  # [cells², K]: landmarks of any source to its map
         self._cells = cells
-        self._grid = grid.astype(np.float32)
+        self._knots = knots.astype(np.float32)
 
     def displacement(self, source: np.ndarray, hold: np.ndarray | None = None) -> np.ndarray:
         """How far the matching pixel of a source frame lies from the driven frame's.
@@ -74,8 +72,7 @@ class Spline:
         Returns:
             [cells, cells, 2] float32, pixels, at the centres of the window's cells.
         """
-        place = self._grid * self._scale + self._origin.astype(np.float32)
-        moved = self._matrix @ source.astype(np.float32) - place
+        moved = self._matrix @ (source.astype(np.float32) - self._knots)  # a spline keeps what is affine
         moved = moved.reshape(self._cells, self._cells, 2)
         return moved if hold is None else moved * hold[..., None]
 

@@ -15,7 +15,7 @@ def test_trunk_gives_128_numbers_and_middle_layers_of_known_widths():
     trunk = identity.face_trunk()
     chips = torch.rand(2, 3, identity.CHIP, identity.CHIP, generator=torch.Generator().manual_seed(0))
     assert trunk(chips).shape == (2, identity.EMBEDDING)
-    assert [f.shape[1] for f in trunk.features(chips[:, :, :96, :96])] == [32, 64, 128, 256, 256]
+    assert [f.shape[1] for f in trunk.features(chips[:, :, :128, :128])] == [32, 64, 128, 256, 256]
 
 
 def test_embedding_of_a_grey_chip_is_the_known_one():

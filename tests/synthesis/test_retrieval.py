@@ -1,0 +1,37 @@
+"""Retrieval: the right mouth, never its own in training, and a plan for the whole take."""
+
+import numpy as np
+
+from relitalk_engine.synthesis.motion import Motion
+from relitalk_engine.synthesis.retrieval import MOUTH, distances, plan
+
+
+def test_a_take_like_the_clip_gets_the_clips_own_run(clip):
+    motion = Motion.of(clip.head, clip.fit)
+    found = plan(motion.select(slice(5, 25)), motion, layers=1)
+    assert np.abs(found.source[:, 0, 0] - np.arange(5, 25)).max() <= 1
+    assert found.cost.max() < 0.05
+
+
+def test_training_never_shows_a_frame_to_itself(clip):
+    motion = Motion.of(clip.head, clip.fit)
+    own = np.arange(len(motion))
+    found = plan(motion, motion, 2, None, own, 3)
+    shown = np.where(found.weight > 0, found.source, -100)
+    assert np.abs(shown[:, :, 0] - own[:, None]).min() > 3
+
+
+def test_shares_add_up_to_one_and_bad_frames_are_left_out(clip):
+    motion = Motion.of(clip.head, clip.fit)
+    usable = np.ones(len(motion), bool)
+    usable[8:16] = False
+    found = plan(motion, motion, 3, usable)
+    assert np.allclose(found.weight.sum(-1), 1)
+    assert usable[found.source[:, 0, 0]].all()
+
+
+def test_nearer_lips_cost_less(clip):
+    motion = Motion.of(clip.head, clip.fit)
+    cost = distances(motion, motion, MOUTH)
+    assert np.array_equal(cost.argmin(1), np.arange(len(motion)))
+    assert cost.diagonal().max() < 1e-2

@@ -1,0 +1,54 @@
+"""The rim: exact against a sparse solve, quiet where nothing is wrong."""
+
+import numpy as np
+import pytest
+from scipy.sparse import lil_matrix
+from scipy.sparse.linalg import spsolve
+
+from relitalk_engine.synthesis import rim
+
+
+def _sparse(values: np.ndarray, sides: tuple[bool, ...], fall: float) -> np.ndarray:
+    h, w = values.shape[0] - 2, values.shape[1] - 2
+    matrix, right = lil_matrix((h * w, h * w)), np.zeros(h * w)
+    for y in range(h):
+        for x in range(w):
+            i = y * w + x
+            matrix[i, i] += 1 / (fall * min(h, w)) ** 2
+            for dy, dx, side in ((-1, 0, 0), (1, 0, 1), (0, -1, 2), (0, 1, 3)):
+                if 0 <= y + dy < h and 0 <= x + dx < w:
+                    matrix[i, i] += 1
+                    matrix[i, i + dy * w + dx] -= 1
+                elif not sides[side]:
+                    matrix[i, i] += 1
+                    right[i] += values[y + dy + 1, x + dx + 1]
+    return spsolve(matrix.tocsr(), right).reshape(h, w)
+
+
+@pytest.mark.parametrize("sides", [(0, 0, 0, 0), (0, 1, 0, 0), (1, 0, 0, 1), (1, 1, 0, 0), (0, 1, 1, 1)])
+def test_field_solves_the_screened_laplace_equation(sides):
+    sides = tuple(bool(side) for side in sides)
+    misfit = np.random.default_rng(1).uniform(-rim.MILD, rim.MILD, (11, 14))
+    painted = np.zeros((11, 14, 1))
+    found = rim.close_rim(painted, misfit[..., None], sides)[..., 0]
+    assert np.abs(found - _sparse(misfit, sides, rim.FALL)).max() < 1e-9
+
+
+def test_painting_that_already_fits_is_left_alone():
+    picture = np.random.default_rng(2).random((20, 30, 4)).astype(np.float32)
+    assert np.abs(rim.close_rim(picture, picture, (False,) * 4) - picture[1:-1, 1:-1]).max() < 1e-6
+
+
+def test_a_slight_offset_vanishes_at_the_rim_and_fades_inwards():
+    painted, around = np.full((102, 122, 1), 0.50), np.full((102, 122, 1), 0.54)
+    found = rim.close_rim(painted, around, (False,) * 4)[..., 0]
+    assert found[0, 60] > 0.535
+    assert found[50, 60] < 0.51
+
+
+def test_a_strand_at_the_rim_does_not_glow_inwards():
+    painted, around = np.full((102, 122, 1), 0.5), np.full((102, 122, 1), 0.5)
+    around[40:44, 0] = 1.0
+    found = rim.close_rim(painted, around, (False,) * 4)[..., 0]
+    assert found[41, 0] > 0.7
+    assert found[41, 25] < 0.51
