@@ -144,15 +144,15 @@ class PhoneFeatures:
 
     def _hear(self, samples: np.ndarray, model: PhoneModel, layout: Layout) -> np.ndarray:
         """f_pho of one piece at 100 Hz, [N, F], not yet normalised."""
-        heard = spectra(samples)
+        heard, in_room = spectra(samples), _in_a_room(samples)
         count = len(heard.loudness)
         columns = np.zeros((count, layout.width), np.float32)
-        scores = model.scores(heard.cepstra)
+        scores = model.scores(spectra(in_room).cepstra)
         sounding = _sounding(heard)[:, None]
         silence = np.eye(len(model.names), dtype=np.float32)[model.names.index("SIL")]
         belief = model.posteriors(scores, SHARPNESS)
         columns[:, layout.heard] = sounding * belief + (1 - sounding) * silence
-        leads = self._leads(samples, model, count)
+        leads = self._leads(in_room, model, count)
         if leads:
             belief = np.mean([model.posteriors(scores + lead / SHARPNESS, SHARPNESS) for lead in leads], 0)
         columns[:, layout.understood] = sounding * belief + (1 - sounding) * silence
@@ -206,6 +206,18 @@ def _pieces(samples: np.ndarray) -> list[tuple[int, int]]:
         start = end
     pieces.append((start, len(samples)))
     return pieces
+
+
+def _in_a_room(samples: np.ndarray) -> np.ndarray:
+    """Sound [n] over the faint noise of a room, 50 dB under loud speech.
+
+    The recogniser learned from recordings: where a synthetic or gated voice is cleaner than any of them, it hears
+    silence instead of soft phones.
+    """
+    noise = np.random.default_rng(0).standard_normal(len(samples) + 5).astype(np.float32)
+    soft = np.convolve(noise, np.array([1.0, 0.9, 0.8, 0.6, 0.4, 0.2], np.float32) / 1.74, "valid")
+    loud = np.percentile(np.abs(samples), 99)
+    return samples + soft * np.float32(loud * 10 ** (-50 / 20))
 
 
 def _sounding(heard: Spectra) -> np.ndarray:

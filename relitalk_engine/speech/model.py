@@ -214,7 +214,10 @@ def see(features: np.ndarray, mesh: LipMesh, part: str = "both") -> Inputs:
 
 
 def quietness(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray:
-    """How far each frame lies inside a pause, [T]: 0 within 0.12 s of speech, 1 from 0.4 s on, smooth between."""
+    """How far each frame lies inside a pause, [T]: 0 within 0.25 s of speech, 1 from 0.6 s on, smooth between.
+
+    In shorter pauses a mouth does not rest: it holds, or makes ready.
+    """
     speaking = (features[:, layout.speech] > 0.3) & (features[:, layout.level.start] > -2.2)
     if not speaking.any():
         return np.ones(len(features), np.float32)
@@ -224,5 +227,5 @@ def quietness(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray
     to_next = where[np.minimum(after, len(where) - 1)] - frames
     to_last = frames - where[np.maximum(after - 1, 0)]
     distance = np.minimum(np.abs(to_next), np.abs(to_last)) / float(fps)
-    ramp = np.clip((distance - 0.12) / 0.28, 0.0, 1.0)
+    ramp = np.clip((distance - 0.25) / 0.35, 0.0, 1.0)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)

@@ -169,7 +169,7 @@ def _gains(guess: np.ndarray, motion: np.ndarray) -> np.ndarray:
     for i in range(motion.shape[1]):
         trust = max(0.0, _correlation(guess[:, i], motion[:, i]))
         ratio = motion[:, i].std() / max(float(guess[:, i].std()), 1e-9)
-        gain[i] = 1.0 + trust * (np.clip(ratio, 1.0, 1.8) - 1.0)
+        gain[i] = 1.0 + np.sqrt(trust) * (np.clip(ratio, 1.0, 2.0) - 1.0)
     return gain
 
 
