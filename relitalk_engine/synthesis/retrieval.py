@@ -34,6 +34,8 @@ BREAK = 0.5
 """Cost of the lips' change where a run is left, per outer-eye distance."""
 APART = 4
 """Layers take their mouths at least this many frames apart."""
+SAME_RUN = 3
+"""A step of up to this many frames stays within a run."""
 FADE = 2
 """Frames before and after a change of run over which one fades into the other."""
 
@@ -116,6 +118,7 @@ def _jumps(bank: Motion) -> np.ndarray:
     cost = JUMP + BREAK * np.sqrt(np.maximum(square, 0) / bank.lips.shape[1])
     i = np.arange(len(bank))
     cost[i[:-1], i[1:]] = 0.0
+    cost[i[1:], i[:-1]] = 0.0  # footage may run backwards
     cost[i, i] = JUMP / 4
     return cost.astype(np.float32)
 
@@ -137,20 +140,24 @@ def _viterbi(cost: np.ndarray, jumps: np.ndarray) -> np.ndarray:
 
 
 def _fade(path: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two sources a frame: the path's own run and the one that it comes from or goes to, with their shares."""
-    source, weight = np.empty((len(path), 2), np.int32), np.empty((len(path), 2), np.float32)
+    """Two sources a frame: its own run's and that of the run which it comes from or goes to, with their shares."""
+    last = len(path) - 1
+    starts = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(path)) > SAME_RUN) + 1, [len(path)]])
+    run = np.searchsorted(starts, np.arange(len(path)), side="right") - 1
+    source = np.stack([path, path], 1).astype(np.int32)
+    weight = np.tile(np.array([1.0, 0.0], np.float32), (len(path), 1))
     for t in range(len(path)):
         shares: dict[int, float] = {}
         for step in range(-FADE, FADE + 1):
-            near = int(path[np.clip(t + step, 0, len(path) - 1)]) - (np.clip(t + step, 0, len(path) - 1) - t)
-            near = int(np.clip(near, 0, count - 1))
-            same = next((k for k in shares if abs(k - near) <= FADE), near)
-            shares[same] = shares.get(same, 0.0) + FADE + 1 - abs(step)
-        own = next(k for k in shares if abs(k - path[t]) <= FADE)
-        shares[int(path[t])] = shares.pop(own)
-        best = sorted(shares, key=lambda k: (-shares[k], k))[:2]
-        best = best if len(best) == 2 else [best[0], best[0]]
-        source[t] = best
-        first, second = shares[best[0]], shares[best[1]] if best[1] != best[0] else 0.0
-        weight[t] = first / (first + second), second / (first + second)
+            near = int(run[np.clip(t + step, 0, last)])
+            shares[near] = shares.get(near, 0.0) + FADE + 1 - abs(step)
+        own = shares.pop(int(run[t]))
+        if not shares:
+            continue
+        other = max(shares, key=lambda r: (shares[r], -r))
+        first, end = int(starts[other]), int(starts[other + 1]) - 1
+        edge, inner = (first, min(first + 1, end)) if other > run[t] else (end, max(end - 1, first))
+        slope = int(np.sign(path[inner] - path[edge])) * (1 if inner > edge else -1)
+        source[t, 1] = np.clip(path[edge] + slope * (t - edge), 0, count - 1)
+        weight[t] = own / (own + shares[other]), shares[other] / (own + shares[other])
     return source, weight

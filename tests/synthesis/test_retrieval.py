@@ -3,7 +3,7 @@
 import numpy as np
 
 from relitalk_engine.synthesis.motion import Motion
-from relitalk_engine.synthesis.retrieval import MOUTH, distances, plan
+from relitalk_engine.synthesis.retrieval import MOUTH, _fade, distances, plan
 
 
 def test_a_take_like_the_clip_gets_the_clips_own_run(clip):
@@ -35,3 +35,19 @@ def test_nearer_lips_cost_less(clip):
     cost = distances(motion, motion, MOUTH)
     assert np.array_equal(cost.argmin(1), np.arange(len(motion)))
     assert cost.diagonal().max() < 1e-2
+
+
+def test_a_take_that_runs_backwards_follows_the_clip_backwards(clip):
+    motion = Motion.of(clip.head, clip.fit)
+    back = np.arange(30, 8, -1)
+    found = plan(motion.select(back), motion, layers=2)
+    assert np.abs(found.source[:, 1, 0] - back).max() <= 1
+
+
+def test_one_run_fades_into_the_next():
+    path = np.concatenate([np.arange(10, 20), np.arange(50, 60)])
+    source, weight = _fade(path, 80)
+    assert np.array_equal(source[:, 0], path)
+    assert source[9, 1] == 49 and source[10, 1] == 20  # each run is carried on across the change
+    assert (np.diff(weight[7:10, 1]) > 0).all() and (np.diff(weight[10:13, 1]) < 0).all()
+    assert not weight[:8, 1].any() and not weight[12:, 1].any()
