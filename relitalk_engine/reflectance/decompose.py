@@ -15,9 +15,10 @@ from ..events import Reporter
 from ..face.identity import FaceTrunk
 from ..media.images import linear_to_srgb, srgb_to_linear
 from . import losses
+from .batch import Batch, combed, small_batch
 from .gauge import Gauge, find_gauge
 from .light_start import SkinSamples, fit_environment
-from .model import Batch, Decomposition, ReflectanceModel, combed, small_batch
+from .model import Decomposition, ReflectanceModel
 from .networks import SPECULAR_START, FCoarse
 from .shadow import PixelShadow
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import ReliTalkError
 from ..lighting import lit_sphere
 from ..lighting.light import Light
-from ..media.images import linear_to_srgb, srgb_to_linear
+from .batch import Batch, combed, shrink, small_batch, tensor
 from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
@@ -23,47 +23,8 @@ EVEN_SHARE, EVEN_RADIUS, EVEN_MOST = 0.7, 0.035, 0.6
 """Of what is uneven on skin this share counts as light that the shading missed and not as paint, where it is broader
 than this share of the image; beyond this much (a logarithm) it is paint."""
 
-COMB = 0.025
-"""Width of the smoothing of normals under hair, as a share of the image's."""
-
-
-@dataclass
-class Batch:
-    """Frames at the networks' size; [B, C, S, S] torch."""
-
-    image: Tensor
-    """3, linear."""
-    normal: Tensor
-    """3, N̂."""
-    alpha: Tensor
-    """1."""
-    skin: Tensor
-    """1."""
-    hair: Tensor
-    """1."""
-    transfer: Tensor | None = None
-    """9, the head's radiance transfer."""
-    transfer0: Tensor | None = None
-    """9, the same without visibility."""
-
-    @property
-    def encoded(self) -> Tensor:
-        """[B, 3, S, S] sRGB-encoded image."""
-        return linear_to_srgb(self.image.clamp(0, 1))
-
-    def select(self, index: Tensor) -> "Batch":
-        """Some of the frames."""
-        return Batch(*[None if v is None else v[index] for v in self.__dict__.values()])
-
-    def to(self, device: torch.device | str) -> "Batch":
-        """The same on a device."""
-        return Batch(*[None if v is None else v.to(device) for v in self.__dict__.values()])
-
-    @classmethod
-    def join(cls, batches: list["Batch"]) -> "Batch":
-        """One batch of many."""
-        columns = zip(*[b.__dict__.values() for b in batches], strict=True)
-        return cls(*[None if any(v is None for v in column) else torch.cat(column) for column in columns])
+SKIN_LIKE = 0.7
+"""How far from the gauge's skin (a logarithm) something near skin still counts as skin."""
 
 
 @dataclass
@@ -190,36 +151,28 @@ class ReflectanceModel(nn.Module):
         share = most / (shine.mean(1, keepdim=True) + most)
         weight, shine = weight * share, shine * share
         start = matt(batch.image, shine) / (shade.square() + floor[:, None, None].square()).sqrt()
-        gain = torch.zeros_like(start) if self.paper else self.even_skin(start, batch.skin)
+        gain = torch.zeros_like(start) if self.paper else self.even_skin(start, batch)
         started = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
         gain = gain + self.f_albedo(encoded, started)
         albedo = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
         return Decomposition(normal, delta, weight, gain, albedo, shade, shine)
 
-    def even_skin(self, start: Tensor, skin: Tensor) -> Tensor:
+    def even_skin(self, start: Tensor, batch: Batch) -> Tensor:
         """Where F_albedo begins: skin is taken as even over distances that paint rarely varies on.
 
         Args:
             start: [B, 3, S, S], linear, the image divided by its shading.
-            skin: [B, 1, S, S].
+            batch: for its skin; what looks like skin and is near it (the neck below the head's mesh) counts too.
 
         Returns:
             [B, 3, S, S], logarithm of a smooth gain; it fades to 0 away from skin.
         """
-        miss = (start.clamp(0.01, 2).log() - self.skin.log()[:, None, None]).clamp(-EVEN_MOST, EVEN_MOST)
-        sigma = EVEN_RADIUS * start.shape[-1]
-        radius = int(np.ceil(2.5 * sigma))
-        steps = torch.arange(-radius, radius + 1, device=start.device, dtype=start.dtype)
-        kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
-        kernel = kernel / kernel.sum()
-
-        def blur(x: Tensor) -> Tensor:
-            count = x.shape[1]
-            across = kernel.reshape(1, 1, 1, -1).expand(count, 1, 1, -1)
-            x = F.conv2d(x, across, padding=(0, radius), groups=count)
-            return F.conv2d(x, across.transpose(2, 3), padding=(radius, 0), groups=count)
-
-        return -EVEN_SHARE * blur(miss * skin) / blur(skin).clamp_min(0.15)
+        away = start.clamp(0.01, 2).log() - self.skin.log()[:, None, None]
+        miss = away.clamp(-EVEN_MOST, EVEN_MOST)
+        near = (6 * _blur(batch.skin, 3 * EVEN_RADIUS)).clamp(0, 1) * (1 - batch.hair).clamp(0, 1) * batch.alpha
+        like = torch.exp(-0.5 * (away.detach().square().sum(1, keepdim=True) / SKIN_LIKE**2).square())
+        skin = torch.maximum(batch.skin, near * like)
+        return -EVEN_SHARE * _blur(miss * skin, EVEN_RADIUS) / _blur(skin, EVEN_RADIUS).clamp_min(0.15)
 
     @torch.no_grad()
     def decompose(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
@@ -239,7 +192,7 @@ class ReflectanceModel(nn.Module):
         device = self.skin.device
         normal = combed(normal, regions["hair"])
         batch = small_batch(image, normal, alpha, regions, self.size).to(device)
-        seen = None if visible is None else _tensor(_shrink(visible, self.size)).to(device)
+        seen = None if visible is None else tensor(shrink(visible, self.size)).to(device)
         found = self(batch, None, seen)
         height, width = alpha.shape
         # Outside the matte the networks never learned anything: carry the inside's values there before enlarging.
@@ -251,54 +204,19 @@ class ReflectanceModel(nn.Module):
         refined[..., 2] = np.maximum(refined[..., 2], 0.02)
         refined /= np.linalg.norm(refined, axis=-1, keepdims=True)
         weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
-        hair = _shrink(np.asarray(regions["hair"], np.float32), self.size)
+        hair = shrink(np.asarray(regions["hair"], np.float32), self.size)
         return FramePasses(refined.astype(np.float32), weight, alpha.astype(np.float32), gain, hair)
 
 
-def combed(normal: np.ndarray, hair: np.ndarray) -> np.ndarray:
-    """N̂ with what lies under the hair smoothed away: the ears and the skull of the mesh do not show through it.
-
-    Args:
-        normal: [H, W, 3], unit.
-        hair: [H, W], 0..1.
-
-    Returns:
-        [H, W, 3] float32, unit.
-    """
-    height, width = hair.shape
-    step = max(1, width // 128)
-    small = cv2.resize(np.asarray(normal, np.float32), (width // step, height // step), interpolation=cv2.INTER_AREA)
-    smooth = cv2.resize(cv2.GaussianBlur(small, (0, 0), COMB * width / step), (width, height))
-    mixed = normal + np.asarray(hair, np.float32)[..., None] * (smooth - normal)
-    return (mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
-
-
-def small_batch(image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray], size: int
-                ) -> Batch:
-    """Bring a frame to the networks' size, averaging light and not codes.
-
-    Args:
-        image: [H, W, 3] uint8, sRGB.
-        normal: [H, W, 3] unit.
-        alpha: [H, W].
-        regions: ``skin`` and ``hair`` at least, [H, W] each.
-        size: side of the square.
-
-    Returns:
-        A batch of one.
-    """
-    turned = _shrink(normal, size)
-    turned = turned / np.maximum(np.linalg.norm(turned, axis=-1, keepdims=True), 1e-6)
-    maps = [_shrink(m, size)[..., None] for m in (alpha, regions["skin"], regions["hair"])]
-    return Batch(*[_tensor(v) for v in (_shrink(srgb_to_linear(image), size), turned, *maps)])
-
-
-def _shrink(values: np.ndarray, size: int) -> np.ndarray:
-    return cv2.resize(np.asarray(values, np.float32), (size, size), interpolation=cv2.INTER_AREA)
-
-
-def _tensor(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
+def _blur(x: Tensor, radius: float) -> Tensor:
+    """Gaussian of a width that is a share of the image's, [B, C, S, S]."""
+    sigma = radius * x.shape[-1]
+    reach = int(np.ceil(2.5 * sigma))
+    steps = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
+    kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
+    across = (kernel / kernel.sum()).reshape(1, 1, 1, -1).expand(x.shape[1], 1, 1, -1)
+    x = F.conv2d(x, across, padding=(0, reach), groups=x.shape[1])
+    return F.conv2d(x, across.transpose(2, 3), padding=(reach, 0), groups=x.shape[1])
 
 
 def _carry(values: Tensor, alpha: Tensor) -> Tensor:

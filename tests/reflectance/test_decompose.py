@@ -10,8 +10,9 @@ from relitalk_engine.events import Reporter
 from relitalk_engine.lighting import lit_sphere
 from relitalk_engine.lighting.light import Light
 from relitalk_engine.media.images import encode_uint8
+from relitalk_engine.reflectance.batch import small_batch
 from relitalk_engine.reflectance.decompose import ClipFrame, train_reflectance
-from relitalk_engine.reflectance.model import ReflectanceModel, small_batch
+from relitalk_engine.reflectance.model import ReflectanceModel
 from relitalk_engine.reflectance.networks import FAlbedo, FCoarse, FCspec, FNormal
 from relitalk_engine.reflectance.relight import bake, look_up
 

@@ -1,0 +1,100 @@
+"""Frames as the networks see them: small, joined into batches."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..media.images import linear_to_srgb, srgb_to_linear
+
+COMB = 0.025
+"""Width of the smoothing of normals under hair, as a share of the image's."""
+
+
+@dataclass
+class Batch:
+    """Frames at the networks' size; [B, C, S, S] torch."""
+
+    image: Tensor
+    """3, linear."""
+    normal: Tensor
+    """3, N̂."""
+    alpha: Tensor
+    """1."""
+    skin: Tensor
+    """1."""
+    hair: Tensor
+    """1."""
+    transfer: Tensor | None = None
+    """9, the head's radiance transfer."""
+    transfer0: Tensor | None = None
+    """9, the same without visibility."""
+
+    @property
+    def encoded(self) -> Tensor:
+        """[B, 3, S, S] sRGB-encoded image."""
+        return linear_to_srgb(self.image.clamp(0, 1))
+
+    def select(self, index: Tensor) -> "Batch":
+        """Some of the frames."""
+        return Batch(*[None if v is None else v[index] for v in self.__dict__.values()])
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same on a device."""
+        return Batch(*[None if v is None else v.to(device) for v in self.__dict__.values()])
+
+    @classmethod
+    def join(cls, batches: list["Batch"]) -> "Batch":
+        """One batch of many."""
+        columns = zip(*[b.__dict__.values() for b in batches], strict=True)
+        return cls(*[None if any(v is None for v in column) else torch.cat(column) for column in columns])
+
+
+def combed(normal: np.ndarray, hair: np.ndarray) -> np.ndarray:
+    """N̂ with what lies under the hair smoothed away: the ears and the skull of the mesh do not show through it.
+
+    Args:
+        normal: [H, W, 3], unit.
+        hair: [H, W], 0..1.
+
+    Returns:
+        [H, W, 3] float32, unit.
+    """
+    height, width = hair.shape
+    step = max(1, width // 128)
+    small = cv2.resize(np.asarray(normal, np.float32), (width // step, height // step), interpolation=cv2.INTER_AREA)
+    smooth = cv2.resize(cv2.GaussianBlur(small, (0, 0), COMB * width / step), (width, height))
+    mixed = normal + np.asarray(hair, np.float32)[..., None] * (smooth - normal)
+    return (mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
+
+
+def small_batch(image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray], size: int
+                ) -> Batch:
+    """Bring a frame to the networks' size, averaging light and not codes.
+
+    Args:
+        image: [H, W, 3] uint8, sRGB.
+        normal: [H, W, 3] unit.
+        alpha: [H, W].
+        regions: ``skin`` and ``hair`` at least, [H, W] each.
+        size: side of the square.
+
+    Returns:
+        A batch of one.
+    """
+    turned = shrink(normal, size)
+    turned = turned / np.maximum(np.linalg.norm(turned, axis=-1, keepdims=True), 1e-6)
+    maps = [shrink(m, size)[..., None] for m in (alpha, regions["skin"], regions["hair"])]
+    return Batch(*[tensor(v) for v in (shrink(srgb_to_linear(image), size), turned, *maps)])
+
+
+def shrink(values: np.ndarray, size: int) -> np.ndarray:
+    """A map brought to [size, size] by area, float32."""
+    return cv2.resize(np.asarray(values, np.float32), (size, size), interpolation=cv2.INTER_AREA)
+
+
+def tensor(values: np.ndarray) -> Tensor:
+    """[H, W, C] to [1, C, H, W]."""
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
