@@ -116,3 +116,23 @@ def test_a_clip_without_skin_is_refused():
 
     with pytest.raises(ReliTalkError, match="skin"):
         train_reflectance(frame, 6, CONFIG, "cpu", 0, reporter=Reporter(quiet=True))
+
+
+def test_black_cloth_does_not_learn_to_shine(trained):
+    seen = head_of_skin(0)
+    seen.image[60:] = 4
+    found = trained.model.decompose(seen.image, seen.normal, seen.alpha, seen.regions)
+    assert found.specular_weight[70:90, 40:60].mean() < 0.25 * found.specular_weight[25:45, 40:60].mean()
+
+
+def test_hair_hides_the_shape_under_it():
+    from relitalk_engine.reflectance.batch import combed
+
+    rng = np.random.default_rng(0)
+    rough = rng.normal(size=(64, 64, 3)) * 0.3 + [0, 0, 1]
+    rough /= np.linalg.norm(rough, axis=-1, keepdims=True)
+    hair = np.zeros((64, 64))
+    hair[:32] = 1
+    smooth = combed(rough, hair)
+    assert np.abs(smooth[40:] - rough[40:]).max() < 1e-5
+    assert smooth[:28].std(axis=(0, 1))[0] < 0.5 * rough[:28].std(axis=(0, 1))[0]

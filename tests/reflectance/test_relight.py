@@ -127,3 +127,10 @@ def test_shadow_of_nothing_is_none_and_does_not_know_the_lights_strength():
     part = free * rng.uniform(0.2, 1, (50, 1)).astype(np.float32)
     assert self_shadow(part, free, 5 * light) == pytest.approx(self_shadow(part, free, light), abs=1e-4)
     assert (self_shadow(part, free, light) <= 1).all()
+
+
+def test_hair_glows_at_its_rim_when_the_light_is_behind_and_skin_does_not():
+    behind = bake(directional(180, 10, 1.0), EXPONENT)
+    rim = lit_sphere.normals(behind.hair.shape[0])[..., 2] < 0.3
+    assert behind.hair[rim].mean() > 0.1
+    assert behind.sphere.diffuse[rim & (lit_sphere.normals(behind.hair.shape[0])[..., 1] < 0)].mean() < 0.02
