@@ -12,7 +12,7 @@ from ..errors import ReliTalkError
 from . import visemes
 from .features import Layout, PhoneFeatures
 from .lip_mesh import LipMesh, Lips
-from .regression import Inputs, Kernel, Scaling
+from .regression import Inputs, Kernel, Regression, Scaling
 
 if TYPE_CHECKING:
     from ..face.head_model import AnnyHead
@@ -25,6 +25,9 @@ PIECE = 4096
 """Frames that are driven at once, in flat memory."""
 
 _MARGIN = 64
+
+KERNELS = ("whole", "by_lips")
+"""The parts of the regression, as their tensors are named."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class SpeechModel:
         gain: [C] what gives the motion back the range that regression takes.
         rest: [M] the mouth in silence.
         most: [M] the largest value of each action that is allowed.
-        kernel: the regression; None: the rule alone (a clip with no voice to learn from).
+        regression: in closed form; None: the rule alone (a clip with no voice to learn from).
         pupils: the networks.
         held: figures of the inner validation.
         part: what F_exp sees: "both", "lips" (E_lip alone) or "sound" (E_pho alone); for ablations.
@@ -69,7 +72,7 @@ class SpeechModel:
     gain: np.ndarray
     rest: np.ndarray
     most: np.ndarray
-    kernel: Kernel | None = None
+    regression: Regression | None = None
     pupils: list[Pupil] = field(default_factory=list)
     held: Held | None = None
     part: str = "both"
@@ -106,10 +109,10 @@ class SpeechModel:
         return np.clip(quiet * self.rest + (1 - quiet) * result, 0.0, self.most).astype(np.float32)
 
     def _motion(self, features: np.ndarray) -> np.ndarray:
-        if self.kernel is None:
+        if self.regression is None:
             return self.mesh.actions(features)
         inputs = see(features, self.mesh, self.part)
-        motion = self.kernel(inputs)
+        motion = self.regression(inputs)
         if self.pupils and self.held is not None and self.held.network > 0:
             drawn = np.mean([pupil(inputs) for pupil in self.pupils], 0)
             motion = motion + self.held.network * (drawn - motion)
@@ -135,11 +138,11 @@ class SpeechModel:
         if self.held is not None:
             held = self.held
             data["held"] = np.array([held.opening, held.width, held.network, held.steps], np.float64)
-        if self.kernel is not None:
-            kernel = self.kernel
-            data |= {f"kernel.{k}": getattr(kernel, k) for k in ("weights", "anchors", "dual", "mean")}
-            data |= {"kernel.scaling": np.stack([kernel.scaling.mean, kernel.scaling.spread])}
-            data |= {"kernel.step": np.array([kernel.step], np.int64)}
+        for name in KERNELS if self.regression is not None else ():
+            kernel = getattr(self.regression, name)
+            data |= {f"{name}.{k}": getattr(kernel, k) for k in ("weights", "anchors", "dual", "mean")}
+            data |= {f"{name}.scaling": np.stack([kernel.scaling.mean, kernel.scaling.spread])}
+            data |= {f"{name}.step": np.array([kernel.step], np.int64)}
         for i, pupil in enumerate(self.pupils):
             data |= {f"pupil{i}.net.{k}": v.numpy() for k, v in pupil.net.state_dict().items()}
             data |= {f"pupil{i}.lips": np.stack([pupil.lips.mean, pupil.lips.spread])}
@@ -179,10 +182,8 @@ class SpeechModel:
         if "held" in data:
             opening, width, network, steps = (float(x) for x in data["held"])
             model.held = Held(opening, width, network, int(steps))
-        if "kernel.dual" in data:
-            parts = {k: data[f"kernel.{k}"] for k in ("weights", "anchors", "dual", "mean")}
-            step = int(data["kernel.step"][0])
-            model.kernel = Kernel(scaling=Scaling(*data["kernel.scaling"]), step=step, **parts)
+        if f"{KERNELS[0]}.dual" in data:
+            model.regression = Regression(*(_read_kernel(data, name) for name in KERNELS))
         while f"pupil{len(model.pupils)}.shape" in data:
             stem = f"pupil{len(model.pupils)}."
             lips, sound = Scaling(*data[stem + "lips"]), Scaling(*data[stem + "sound"])
@@ -193,6 +194,11 @@ class SpeechModel:
             net.load_state_dict(state)
             model.pupils.append(Pupil(net, lips, sound, float(data[stem + "spread"][0])))
         return model
+
+
+def _read_kernel(data: dict[str, np.ndarray], name: str) -> Kernel:
+    parts = {k: data[f"{name}.{k}"] for k in ("weights", "anchors", "dual", "mean")}
+    return Kernel(scaling=Scaling(*data[f"{name}.scaling"]), step=int(data[f"{name}.step"][0]), **parts)
 
 
 def see(features: np.ndarray, mesh: LipMesh, part: str = "both") -> Inputs:

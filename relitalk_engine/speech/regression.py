@@ -9,6 +9,9 @@ import numpy as np
 ANCHORS = 1500
 """Most training frames that are kept."""
 
+BY_LIPS = 0.35
+"""Share of the regression that sees V_lip alone: it knows less of this speaker, and more of a stranger's voice."""
+
 NOISE = 0.3
 """Variance of what sound cannot explain, over that of the motion."""
 
@@ -41,6 +44,10 @@ class Inputs:
     def sound(self) -> np.ndarray:
         """All but the lips, [T, D]."""
         return np.concatenate(self.columns()[1:], 1)
+
+    def lips_only(self) -> Inputs:
+        """The same with all but the lips blank."""
+        return Inputs(self.lips, *(np.zeros_like(group) for group in self.columns()[1:]))
 
     def pick(self, rows: np.ndarray | slice) -> Inputs:
         """Some of the frames."""
@@ -100,6 +107,23 @@ class Kernel:
         """Predict [T, C]."""
         design = self.scaling(_design(inputs, self.step)[0]) * self.weights
         return _gaussian(design, self.anchors, self.weights) @ self.dual + self.mean
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Two regressions, one on everything and one on the lips alone, averaged."""
+
+    whole: Kernel
+    by_lips: Kernel
+
+    @classmethod
+    def fit(cls, inputs: Inputs, target: np.ndarray, rows: np.ndarray, step: int) -> Regression:
+        """Solve both; see `Kernel.fit`."""
+        return cls(Kernel.fit(inputs, target, rows, step), Kernel.fit(inputs.lips_only(), target, rows, step))
+
+    def __call__(self, inputs: Inputs) -> np.ndarray:
+        """Predict [T, C]."""
+        return (1 - BY_LIPS) * self.whole(inputs) + BY_LIPS * self.by_lips(inputs.lips_only())
 
 
 def _design(inputs: Inputs, step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from ..errors import ReliTalkError
 from .features import PhoneFeatures
 from .lip_mesh import LipMesh, Lips
 from .model import MOTIONS, Held, SpeechModel, quietness, see
-from .regression import Kernel
+from .regression import Regression
 
 if TYPE_CHECKING:
     from ..events import Reporter
@@ -93,7 +93,7 @@ def train_speech(
     gap = max(1, round(0.2 * float(fps)))
     for fold in folds:
         learn = rows[(rows < fold[0] - gap) | (rows > fold[-1] + gap)]
-        kernel_guess[fold] = Kernel.fit(inputs, motion, learn, step)(inputs)[fold]
+        kernel_guess[fold] = Regression.fit(inputs, motion, learn, step)(inputs)[fold]
 
         def watch(at: int, pupil: Pupil, fold: np.ndarray = fold) -> None:
             third.setdefault(at, np.zeros_like(motion))[fold] = pupil(inputs)[fold]
@@ -117,7 +117,7 @@ def train_speech(
         gain=_gains(guess[rows], motion[rows]),
         rest=rest.astype(np.float32),
         most=np.clip(1.25 * np.percentile(psi[rows], 99.5, axis=0), 0.05, 1.0).astype(np.float32),
-        kernel=Kernel.fit(inputs, motion, rows, step),
+        regression=Regression.fit(inputs, motion, rows, step),
         pupils=pupils,
         held=held,
         part=part,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from relitalk_engine.speech.regression import Inputs, Kernel, Scaling
+from relitalk_engine.speech.regression import Inputs, Kernel, Regression, Scaling
 
 
 def inputs(rng: np.random.Generator, frames: int) -> Inputs:
@@ -34,3 +34,12 @@ def test_columns_that_never_moved_do_not_blow_up():
     scaling = Scaling.of(np.ones((10, 2)))
     assert np.isfinite(scaling(np.full((3, 2), 5.0))).all()
     assert np.abs(scaling(np.full((3, 2), 1.1))).max() < 10
+
+
+def test_a_part_of_the_regression_sees_lips_alone():
+    rng = np.random.default_rng(0)
+    seen = inputs(rng, 200)
+    regression = Regression.fit(seen, seen.spectrum[:, :2].astype(np.float64), np.arange(200), step=2)
+    deaf = seen.lips_only()
+    assert np.allclose(regression.by_lips(deaf), regression.by_lips(seen.lips_only()))
+    assert regression.by_lips(deaf).std() < 0.5 * regression.whole(seen).std()
