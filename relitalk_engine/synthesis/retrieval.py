@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .motion import Motion
+from .warp import LIPS
 
 
 @dataclass(frozen=True)
@@ -15,18 +16,20 @@ class Taste:
 
     Attributes:
         lips: cost of an outer-eye distance between the lips.
+        opening: cost of a mouth e times as open: closed lips must close.
         turn: cost of a degree of head turn.
         place: cost of standing an outer-eye distance away in the picture: neck, collar and background move with it.
     """
 
     lips: float
+    opening: float
     turn: float
     place: float
 
 
-MOUTH = Taste(1.0, 1 / 150.0, 0.1)
+MOUTH = Taste(1.0, 0.02, 1 / 150.0, 0.1)
 """For the mouth itself."""
-SURROUNDINGS = Taste(0.3, 1 / 40.0, 0.15)
+SURROUNDINGS = Taste(0.3, 0.0, 1 / 40.0, 0.15)
 """For cheeks, jaw line, neck and hair about it."""
 JUMP = 0.02
 """Cost of leaving one run of the clip for another."""
@@ -34,6 +37,8 @@ BREAK = 0.5
 """Cost of the lips' change where a run is left, per outer-eye distance."""
 APART = 4
 """Layers take their mouths at least this many frames apart."""
+CLOSED = 0.02
+"""Gaps well below this (outer-eye distances) are all closed lips."""
 SAME_RUN = 3
 """A step of up to this many frames stays within a run."""
 FADE = 2
@@ -64,7 +69,15 @@ def distances(driven: Motion, bank: Motion, taste: Taste = MOUTH) -> np.ndarray:
     trace = driven.rotation.reshape(len(driven), 9) @ bank.rotation.reshape(len(bank), 9).T
     turn = np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
     place = np.linalg.norm(driven.centre[:, None] - bank.centre[None], axis=-1) / driven.unit[:, None]
-    return (taste.lips * lips + taste.turn * turn + taste.place * place).astype(np.float32)
+    opening = np.abs(_opening(driven)[:, None] - _opening(bank)[None])
+    cost = taste.lips * lips + taste.opening * opening + taste.turn * turn + taste.place * place
+    return cost.astype(np.float32)
+
+
+def _opening(motion: Motion) -> np.ndarray:
+    """[T] logarithm of the gap between the inner lips' middles, about even from `CLOSED` up."""
+    upper, lower = (motion.lips[:, LIPS.index(point)] for point in (13, 14))
+    return np.log(np.linalg.norm(upper - lower, axis=-1) + CLOSED)
 
 
 def plan(
