@@ -111,6 +111,7 @@ def _decoder(**search: float) -> Decoder:
 
 
 def _decode(decoder: Decoder, sound: bytes) -> None:
+    decoder.reinit_feat()  # nothing of the last sound may colour this one
     decoder.start_utt()
     decoder.process_raw(sound, full_utt=True)
     decoder.end_utt()
