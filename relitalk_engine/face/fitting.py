@@ -23,8 +23,8 @@ LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0
 EYELIDS = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173,
            263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398]  # fmt: skip
 IRISES = list(range(468, 478))
-LOWER_FACE = 0.002
-"""Landmarks this far (m) below the nose's base belong to the part of the face that speech moves."""
+LOWER_FACE = 0.02
+"""Landmarks up to this far (m) above the nose's base may be hidden with the mouth."""
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,23 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from ..events import Reporter
+from .fitting import EYELIDS, IRISES
 from .landmarks import FaceTracker, Track, bridge
 
 ANCHORS = (33, 263, 133, 362, 168, 6, 70, 300, 105, 334)
 """Corners of the eyes, bridge of the nose, brows: nothing that is ever covered, or the cover would follow itself."""
 NOSE_BASE = 2
+BROWS = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46, 300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
 BELOW, ASIDE = 1.1, 0.75
 """The covered box about the nose's base reaches to below the chin, in outer-eye distances."""
-HIDE_NOSE, HIDE_MOUTH = -0.1, -0.06
-"""Its upper edge: at the nose's tip for the coarse look, at the nostrils for the exact one."""
+HIDE_NOSE, HIDE_MOUTH = -0.3, -0.2
+"""Its upper edge: above the nose's tip for the coarse look, at it for the exact one."""
+UPPER_FACE = np.array([0.45, 0.2])
+"""What is followed reaches this far above and below the eyes, in outer-eye distances."""
+PATCH, WINDOW = 256, 21
+"""Columns of the patch in which points are followed, and of the surroundings by which each is known."""
+FEWEST = 12
+"""Points that must be found again."""
 GRID = np.array([0.1, 0.1, np.radians(5), np.log(1.1)])
 """Steps in which the cover moves: outer-eye distances (twice), radians, log of the size."""
 STICKY = 0.8
@@ -65,9 +73,24 @@ class StandIn:
         """Distance of the outer eye corners, pixels."""
         return float(np.linalg.norm(self.points[ANCHORS[1]] - self.points[ANCHORS[0]]))
 
-    def place(self, points: np.ndarray) -> np.ndarray:
-        """Where it belongs over a face, in steps of GRID: middle x, y, angle, log size; only ANCHORS are read."""
-        zoom, turn, middle = _similarity(self.points[list(ANCHORS)], points[list(ANCHORS)])
+    def place(
+        self, points: np.ndarray, carried: np.ndarray | None = None, found: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Where it belongs over a face, in steps of GRID: middle of the anchors x, y, angle, log size.
+
+        Args:
+            points: [478, 2] landmarks, of which only ANCHORS are read.
+            carried: [478, 2] landmarks found again by `carry_over`, which count instead where they are enough.
+            found: [478] bool, which of these.
+        """
+        anchors = list(ANCHORS)
+        chosen, target = anchors, points
+        if carried is not None and found is not None and found.sum() >= FEWEST:
+            chosen, target = list(np.flatnonzero(found)), carried
+        zoom, turn, middle = _similarity(self.points[chosen], target[chosen])
+        offset = self.points[anchors].mean(0) - self.points[chosen].mean(0)
+        c, s = np.exp(zoom) * np.cos(turn), np.exp(zoom) * np.sin(turn)
+        middle = middle + np.array([[c, -s], [s, c]]) @ offset
         return np.array([*middle / self.reach, turn, zoom]) / GRID
 
     def cover(self, frame: np.ndarray, place: np.ndarray, above: float) -> np.ndarray:
@@ -143,10 +166,60 @@ def nearest_pose(points: np.ndarray, known: np.ndarray) -> int:
     return int(np.argmax(np.abs(shape(known) @ shape(points).conj())))
 
 
+def carry_over(known: StandIn, frame: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the upper face's landmarks of a known frame in another frame, to a fraction of a pixel.
+
+    Each point is followed by its own surroundings, from the brows to the cheekbones; below that nothing is looked at.
+
+    Args:
+        known: a frame of like pose, its landmarks known.
+        frame: [H, W, 3] uint8.
+        near: [478, 2] landmarks in it, of which only ANCHORS are read, right to some pixels.
+
+    Returns:
+        [478, 2] landmarks in the frame, and [478] bool, which of them were found.
+
+    Source: Lucas & Kanade 1981 in pyramids, checked forwards and backwards.
+    """
+    import cv2
+
+    anchors = known.points[list(ANCHORS)].astype(np.float64)
+    zoom, turn, middle = _similarity(anchors, near[list(ANCHORS)])
+    linear = np.exp(zoom) * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    there = np.column_stack([linear, middle - linear @ anchors.mean(0)])
+    above, below = UPPER_FACE * known.reach
+    scale = PATCH / (2 * ASIDE * known.reach)
+    corner = anchors[:2].mean(0) - (ASIDE * known.reach, above)
+    size = PATCH, int((above + below) * scale)
+    to_known = np.array([[1 / scale, 0, corner[0]], [0, 1 / scale, corner[1]]])
+    to_frame = there @ np.vstack([to_known, [0, 0, 1]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    patches = [
+        cv2.warpAffine(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        for picture, matrix in ((known.image, to_known), (frame, to_frame))
+    ]
+    start = ((known.points - corner) * scale).astype(np.float32)
+    inside = (start > 4).all(1) & (start < np.array(size) - 4).all(1)
+    inside[[*EYELIDS, *BROWS, *IRISES]] = False
+    asked = np.ascontiguousarray(start[inside][:, None])
+    found = np.zeros(len(start), bool)
+    result = start @ to_frame[:, :2].T + to_frame[:, 2]
+    if not inside.any():
+        return result, found
+    rule = {"winSize": (WINDOW, WINDOW), "maxLevel": 2}
+    moved, ok, _ = cv2.calcOpticalFlowPyrLK(patches[0], patches[1], asked, None, **rule)
+    back, again, _ = cv2.calcOpticalFlowPyrLK(patches[1], patches[0], moved, None, **rule)
+    good = (ok[:, 0] > 0) & (again[:, 0] > 0) & (np.linalg.norm(back - asked, axis=-1)[:, 0] < 0.7)
+    found[np.flatnonzero(inside)[good]] = True
+    result[found] = moved[good][:, 0] @ to_frame[:, :2].T + to_frame[:, 2]
+    return result, found
+
+
 def track_covered(
     frames: Rows[np.ndarray], coarse: Track, stand_ins: Rows[StandIn], reporter: Reporter
 ) -> Track:
-    """Follow the face again, each frame covered by the mouth of a frame of like pose, exactly in its place.
+    """Place the face exactly: the upper face of a known frame of like pose is found again in each frame, and its lower
+    face covers the frame's own there while the landmarks are looked for once more.
 
     Args:
         frames: as for `track_coarsely`.
@@ -160,13 +233,14 @@ def track_covered(
     try:
         for index in range(total):
             reporter.progress("track", total + index, 2 * total)
-            frame, stand_in, found = frames[index], stand_ins[index], coarse.points[index]
-            for _ in range(2):
-                seen = tracker.detect(stand_in.cover(frame, stand_in.place(found), HIDE_MOUTH))
-                if seen is None:
-                    break
-                found = seen
-            points.append(found if coarse.valid[index] else None)
+            known, frame, seen = stand_ins[index], frames[index], coarse.points[index]
+            if not coarse.valid[index]:
+                points.append(None)
+                continue
+            carried, found = carry_over(known, frame, seen)
+            place = known.place(seen, carried, found)
+            again = tracker.detect(known.cover(frame, place, HIDE_MOUTH))
+            points.append(seen if again is None else again)
     finally:
         tracker.close()
     return bridge(points)
