@@ -39,6 +39,8 @@ APART = 4
 """Layers take their mouths at least this many frames apart."""
 CLOSED = 0.02
 """Gaps well below this (outer-eye distances) are all closed lips."""
+ALIKE = 0.4
+"""Mouths whose openings (logarithms) differ by more than this do not fade into each other."""
 SAME_RUN = 3
 """A step of up to this many frames stays within a run."""
 FADE = 2
@@ -115,7 +117,7 @@ def plan(
     for layer in range(layers):
         last = layer == layers - 1 and layers > 1
         path = _viterbi(distances(driven, bank, SURROUNDINGS) + barred if last else mouth, jumps)
-        source[:, layer], weight[:, layer] = _fade(path, len(bank))
+        source[:, layer], weight[:, layer] = _fade(path, _opening(bank))
         if layer == 0:
             first = mouth[np.arange(len(path)), path].copy()
         if len(bank) > 3 * APART * layers:
@@ -152,8 +154,13 @@ def _viterbi(cost: np.ndarray, jumps: np.ndarray) -> np.ndarray:
     return path
 
 
-def _fade(path: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two sources a frame: its own run's and that of the run which it comes from or goes to, with their shares."""
+def _fade(path: np.ndarray, opening: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two sources a frame: its own run's and that of the run which it comes from or goes to, with their shares.
+
+    Args:
+        path: [T] frames of the clip.
+        opening: [N] of the clip; an open mouth does not fade into a closed one, which would show both.
+    """
     last = len(path) - 1
     starts = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(path)) > SAME_RUN) + 1, [len(path)]])
     run = np.searchsorted(starts, np.arange(len(path)), side="right") - 1
@@ -171,6 +178,8 @@ def _fade(path: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         first, end = int(starts[other]), int(starts[other + 1]) - 1
         edge, inner = (first, min(first + 1, end)) if other > run[t] else (end, max(end - 1, first))
         slope = int(np.sign(path[inner] - path[edge])) * (1 if inner > edge else -1)
-        source[t, 1] = np.clip(path[edge] + slope * (t - edge), 0, count - 1)
-        weight[t] = own / (own + shares[other]), shares[other] / (own + shares[other])
+        source[t, 1] = np.clip(path[edge] + slope * (t - edge), 0, len(opening) - 1)
+        alike = np.exp(-(((opening[source[t, 0]] - opening[source[t, 1]]) / ALIKE) ** 2))
+        weight[t, 1] = alike * shares[other] / (own + shares[other])
+        weight[t, 0] = 1 - weight[t, 1]
     return source, weight

@@ -46,8 +46,14 @@ def test_a_take_that_runs_backwards_follows_the_clip_backwards(clip):
 
 def test_one_run_fades_into_the_next():
     path = np.concatenate([np.arange(10, 20), np.arange(50, 60)])
-    source, weight = _fade(path, 80)
+    source, weight = _fade(path, np.zeros(80))
     assert np.array_equal(source[:, 0], path)
     assert source[9, 1] == 49 and source[10, 1] == 20  # each run is carried on across the change
     assert (np.diff(weight[7:10, 1]) > 0).all() and (np.diff(weight[10:13, 1]) < 0).all()
     assert not weight[:8, 1].any() and not weight[12:, 1].any()
+
+
+def test_an_open_mouth_does_not_fade_into_a_closed_one():
+    path = np.concatenate([np.arange(10, 20), np.arange(50, 60)])
+    _, weight = _fade(path, np.where(np.arange(80) < 40, -4.0, -1.5))
+    assert weight[:, 1].max() < 1e-3
