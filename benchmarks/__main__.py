@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import pixels, speed, voice
+from . import light, motion, pixels, speed, voice
 
 BENCHMARKS = {
     "sample": speed.sample,
@@ -13,6 +13,8 @@ BENCHMARKS = {
     "outside": pixels.outside,
     "mouth": voice.mouth,
     "scramble": pixels.scramble,
+    "motion": motion.motion,
+    "light": light.light,
     "truth": pixels.truth,
 }
 

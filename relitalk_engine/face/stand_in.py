@@ -15,12 +15,12 @@ ANCHORS = (33, 263, 133, 362, 168, 6, 70, 300, 105, 334)
 """Corners of the eyes, bridge of the nose, brows: nothing that is ever covered, or the cover would follow itself."""
 NOSE_BASE = 2
 BROWS = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46, 300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
-BELOW, ASIDE = 1.1, 0.75
+BELOW, ASIDE = 1.6, 1.05
 """The covered box about the nose's base reaches to below the chin, in outer-eye distances."""
 HIDE_NOSE, HIDE_MOUTH = -0.3, -0.2
 """Its upper edge: above the nose's tip for the coarse look, at it for the exact one."""
-UPPER_FACE = np.array([0.45, 0.2])
-"""What is followed reaches this far above and below the eyes, in outer-eye distances."""
+UPPER_FACE, BESIDE = np.array([0.45, 0.2]), 0.75
+"""What is followed reaches this far above, below and beside the eyes, in outer-eye distances."""
 PATCH, WINDOW = 256, 21
 """Columns of the patch in which points are followed, and of the surroundings by which each is known."""
 FEWEST = 12
@@ -188,16 +188,16 @@ def carry_over(known: StandIn, frame: np.ndarray, near: np.ndarray) -> tuple[np.
     linear = np.exp(zoom) * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     there = np.column_stack([linear, middle - linear @ anchors.mean(0)])
     above, below = UPPER_FACE * known.reach
-    scale = PATCH / (2 * ASIDE * known.reach)
-    corner = anchors[:2].mean(0) - (ASIDE * known.reach, above)
+    scale = PATCH / (2 * BESIDE * known.reach)
+    corner = anchors[:2].mean(0) - (BESIDE * known.reach, above)
     size = PATCH, int((above + below) * scale)
     to_known = np.array([[1 / scale, 0, corner[0]], [0, 1 / scale, corner[1]]])
     to_frame = there @ np.vstack([to_known, [0, 0, 1]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    patches = [
-        cv2.warpAffine(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        for picture, matrix in ((known.image, to_known), (frame, to_frame))
-    ]
+    patches = []
+    for picture, matrix in ((known.image, to_known), (frame, to_frame)):
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        patches.append(cv2.warpAffine(grey, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
     start = ((known.points - corner) * scale).astype(np.float32)
     inside = (start > 4).all(1) & (start < np.array(size) - 4).all(1)
     inside[[*EYELIDS, *BROWS, *IRISES]] = False
