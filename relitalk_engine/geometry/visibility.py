@@ -42,8 +42,6 @@ def transfer(
     bare = (cosine @ basis).astype(np.float32)
     visible = np.ones_like(cosine)
     origins = vertices + 1e-3 * normals
-    for k, ray in enumerate(rays):
-        facing = np.flatnonzero(cosine[:, k] > 0)
-        toward = np.tile(ray, (len(facing), 1))
-        visible[facing, k] = ~occluded(vertices, faces, origins[facing], toward)
+    facing, toward = np.nonzero(cosine)
+    visible[facing, toward] = ~occluded(vertices, faces, origins[facing], rays[toward])
     return ((cosine * visible) @ basis).astype(np.float32), bare
