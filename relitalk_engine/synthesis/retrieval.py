@@ -31,8 +31,8 @@ MOUTH = Taste(1.0, 0.02, 1 / 150.0, 0.1)
 """For the mouth itself."""
 SURROUNDINGS = Taste(0.3, 0.0, 1 / 40.0, 0.15)
 """For cheeks, jaw line, neck and hair about it."""
-JUMP = 0.02
-"""Cost of leaving one run of the clip for another."""
+JUMP = 0.002
+"""Cost of leaving one run of the clip for another: little, for a run keeps its own time, and not the take's."""
 BREAK = 0.5
 """Cost of the lips' change where a run is left, per outer-eye distance."""
 APART = 4
@@ -43,7 +43,7 @@ ALIKE = 0.4
 """Mouths whose openings (logarithms) differ by more than this do not fade into each other."""
 SAME_RUN = 3
 """A step of up to this many frames stays within a run."""
-FADE = 2
+FADE = 4
 """Frames before and after a change of run over which one fades into the other."""
 
 

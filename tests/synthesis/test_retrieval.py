@@ -3,7 +3,7 @@
 import numpy as np
 
 from relitalk_engine.synthesis.motion import Motion
-from relitalk_engine.synthesis.retrieval import MOUTH, _fade, distances, plan
+from relitalk_engine.synthesis.retrieval import FADE, MOUTH, _fade, distances, plan
 
 
 def test_a_take_like_the_clip_gets_the_clips_own_run(clip):
@@ -49,8 +49,9 @@ def test_one_run_fades_into_the_next():
     source, weight = _fade(path, np.zeros(80))
     assert np.array_equal(source[:, 0], path)
     assert source[9, 1] == 49 and source[10, 1] == 20  # each run is carried on across the change
-    assert (np.diff(weight[7:10, 1]) > 0).all() and (np.diff(weight[10:13, 1]) < 0).all()
-    assert not weight[:8, 1].any() and not weight[12:, 1].any()
+    first, last = 10 - FADE, 9 + FADE
+    assert (np.diff(weight[first:10, 1]) > 0).all() and (np.diff(weight[10 : last + 1, 1]) < 0).all()
+    assert not weight[:first, 1].any() and not weight[last + 1 :, 1].any()
 
 
 def test_an_open_mouth_does_not_fade_into_a_closed_one():
