@@ -12,6 +12,7 @@ from ..errors import ReliTalkError
 from ..face.fitting import HeadFit
 from ..face.head_model import AnnyHead
 from .align import rim_flow, shifted
+from .bands import FINE, mix_bands
 from .bank import Bank, Driven, Frames
 from .boxes import boxes, mouth_sweep
 from .examples import erased, known_map, network_inputs
@@ -180,7 +181,7 @@ class Painter:
         if self._layers:
             mouths = self.bank.layers(driven, places, source, weight, flows)
             shares = driven.at(weights, places)
-            picture = picture + np.einsum("hwk,khwc->hwc", shares, mouths[..., :4])
+            picture = picture + mix_bands(mouths[..., :4], shares, FINE * float(self.motion.unit[frame]))
         picture[..., :3] = driven.light(picture[..., :3], places)
         return self._join(picture, rgb, alpha, box)
 
