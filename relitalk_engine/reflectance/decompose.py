@@ -1,7 +1,8 @@
 """Training the decomposition of one clip, in the paper's stages: coarse, decomposition, identity consistency."""
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -93,7 +94,7 @@ def train_reflectance(
             "Use a clip that shows the face larger, lit and not covered.",
         )
     history: list[tuple[str, float]] = []
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _repeatable():
         torch.manual_seed(seed)
         even = _coarse(batch, config, device, generator, reporter, history)
         environment = _start(batch, even, rng)
@@ -108,6 +109,17 @@ def train_reflectance(
         _hold_gauge(model, batch, even)
     model.eval()
     return Trained(model, gauge, history)
+
+
+@contextlib.contextmanager
+def _repeatable() -> Iterator[None]:
+    """The same sums in the same order: threads that add into one place would not keep to it."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 def _gather(
