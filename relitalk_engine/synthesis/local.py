@@ -40,13 +40,14 @@ def mix(layers: Tensor, logits: Tensor, leader: int) -> tuple[Tensor, Tensor]:
         leader: the layer that is shown before anything is learned: 0 the nearest mouth, -1 the nearest pose.
 
     Returns:
-        RGB and matte [B, 4, H, W]; weights [B, K, H, W], adding up to 1 where a mouth has pixels, to 0 where none has.
+        RGB and matte [B, 4, H, W]; weights [B, K, H, W], adding up to 1. A mouth that lacks a pixel
+        is passed over there, unless all do: then the border of their pictures goes on.
     """
     there = layers[:, :, 4]
     lead = torch.zeros_like(logits)
     if layers.shape[1]:
         lead[:, leader] = LEAD
-    weights = (logits + lead - ABSENT * (1 - there)).softmax(1) * (there > 0.01).any(1, keepdim=True)
+    weights = (logits + lead - ABSENT * (1 - there)).softmax(1)
     return (weights[:, :, None] * layers[:, :, :4]).sum(1), weights
 
 

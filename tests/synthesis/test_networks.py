@@ -90,3 +90,10 @@ def test_gradients_reach_every_weight():
     recipe = networks(*inputs, mouths)
     (recipe.picture(mouths).square().sum() + recipe.painted.square().sum()).backward()
     assert all(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in networks.parameters())
+
+
+def test_where_no_mouth_has_pixels_their_border_goes_on():
+    *inputs, mouths = _inputs(3)
+    mouths[:, :, 4, 50:] = 0
+    recipe = Networks(3, 8)(*inputs, mouths)
+    assert torch.allclose(recipe.weights.sum(1), torch.ones(1, SIZE, SIZE), atol=1e-5)
