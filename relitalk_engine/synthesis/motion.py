@@ -12,6 +12,12 @@ from .warp import CONTROL, LIPS
 
 _EYES = (33, 263)
 _MOUTH = (13, 14)
+_BANDS = 8
+"""Heights at which the outline's two sides are looked for."""
+_SOFT = 0.02
+"""Outline points are means over what lies within about this (outer-eye distances) of the outermost: they glide."""
+_CHUNK = 256
+"""Frames whose vertices are held at once."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Motion:
     """The head over T frames, as its fitted model has it (never as a mouth was tracked).
 
     Attributes:
-        knots: [T, K, 2] the landmarks `warp.CONTROL` in pixels.
+        knots: [T, K, 2] in pixels: the landmarks `warp.CONTROL`, then the outline of cheeks and jaw as it is seen.
         lips: [T, L, 3] the landmarks `warp.LIPS` in the head frame, in outer-eye distances.
         rotation: [T, 3, 3] head to camera.
         centre: [T, 2] the resting mouth's middle in pixels: it moves with the head, not with the mouth.
@@ -53,15 +59,45 @@ class Motion:
             return np.einsum("tij,tkj->tki", turn, p) + fit.translation[:, None]
 
         mouth = placed(np.broadcast_to(middle.astype(np.float32), (len(psi), 1, 3)))
+        unit = (fit.focal * eyes / -mouth[:, 0, 2]).astype(np.float32)
+        knots = fit.project(placed(points[:, chosen])).astype(np.float32)
         return cls(
-            knots=fit.project(placed(points[:, chosen])).astype(np.float32),
+            knots=np.concatenate([knots, _outline(head, fit, psi, unit)], 1),
             lips=points[:, list(LIPS)] / eyes,
             rotation=turn,
             centre=fit.project(mouth)[:, 0].astype(np.float32),
-            unit=(fit.focal * eyes / -mouth[:, 0, 2]).astype(np.float32),
+            unit=unit,
             psi=psi,
         )
 
     def select(self, frames: slice | np.ndarray) -> Motion:
         """Some of the frames."""
         return Motion(**{name: getattr(self, name)[frames] for name in self.__dataclass_fields__})
+
+
+def _outline(head: AnnyHead, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """[T, 2 x bands, 2] pixels: at several heights the outermost points of cheeks and jaw on either side.
+
+    Which points of the skin these are changes as the head turns; what is seen beside them is not the head.
+    """
+    regions, place = head.regions, head.template
+    bare = (regions["skin"] > 0.5) & (regions["ears"] + regions["scalp"] + regions["neck"] < 0.1)
+    chin = head.at_landmarks(place)[152, 1]
+    edges = np.linspace(chin + 0.004, -0.015, _BANDS + 1)
+    found = np.empty((len(psi), 2 * _BANDS, 2), np.float32)
+    for start in range(0, len(psi), _CHUNK):
+        part = slice(start, min(start + _CHUNK, len(psi)))
+        for band in range(_BANDS):
+            chosen = np.flatnonzero(bare & (place[:, 1] >= edges[band]) & (place[:, 1] < edges[band + 1]))
+            shape = place[chosen] + np.tensordot(fit.beta, head.shape_basis[:, chosen], 1)
+            points = shape + np.tensordot(psi[part], head.expression_basis[:, chosen], 1)
+            points = np.einsum("tij,tkj->tki", fit.rotation[part], points) + fit.translation[part, None]
+            pixels = fit.project(points)
+            across = fit.rotation[part, :2, 0] * np.array([1, -1])  # the head's own horizontal in the picture
+            along = np.einsum("tkc,tc->tk", pixels, across / np.linalg.norm(across, axis=-1, keepdims=True))
+            for side, sign in enumerate((-1.0, 1.0)):
+                reach = sign * along / (_SOFT * unit[part, None])
+                share = np.exp(reach - reach.max(1, keepdims=True))
+                share /= share.sum(1, keepdims=True)
+                found[part, 2 * band + side] = np.einsum("tk,tkc->tc", share, pixels)
+    return found
