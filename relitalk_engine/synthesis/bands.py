@@ -7,7 +7,7 @@ import numpy as np
 
 FINE = 0.012
 """Detail finer than this (outer-eye distances) is taken from one mouth, not from a mean that would blur it."""
-DECIDED = 4.0
+DECIDED = 8.0
 """Power of the shares by which that one is chosen."""
 
 
