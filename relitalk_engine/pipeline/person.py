@@ -29,10 +29,10 @@ REFLECTANCE, SPEECH = "reflectance.", "speech."
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
     """Write a safetensors file that appears when it is whole."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     part = path.with_name(path.name + ".part")
-    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, str(part))
+    part.write_bytes(save({name: np.ascontiguousarray(value) for name, value in tensors.items()}))
     os.replace(part, path)
 
 
