@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import light, motion, pixels, speed, voice
+from . import held_out, light, motion, pixels, speed, voice
 
 BENCHMARKS = {
     "sample": speed.sample,
@@ -15,6 +15,8 @@ BENCHMARKS = {
     "scramble": pixels.scramble,
     "motion": motion.motion,
     "light": light.light,
+    "held_out": held_out.figures,
+    "ablations": held_out.ablations,
     "truth": pixels.truth,
 }
 

@@ -77,21 +77,21 @@ class SynthesisConfig:
 
     size: int = 160
     """Side of the removed box inside the networks, in pixels."""
-    channels: int = 32
+    channels: int = 24
     """Channels of the first layer of both networks."""
-    steps_local: int = 300
+    steps_local: int = 100
     """Steps of F_local alone."""
-    steps_blend: int = 500
+    steps_blend: int = 600
     """Steps of F_local and F_blend together."""
     batch: int = 1
     """Frames per step."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     """Of Adam."""
     rgb_local: float = 1.0
     """Weight of F_local's colour error (eq. 6)."""
     rgb_blend: float = 1.0
     """Weight of F_blend's colour error (eq. 7)."""
-    perceptual: float = 0.1
+    perceptual: float = 0.3
     """Weight of the perceptual loss (eq. 8), calibrated for the built-in network; the paper's 100 is for a face VGG."""
     neighbours: int = 3
     """Real mouths of the clip that are blended."""
