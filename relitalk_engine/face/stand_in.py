@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -206,9 +206,14 @@ def carry_over(known: StandIn, frame: np.ndarray, near: np.ndarray) -> tuple[np.
     result = start @ to_frame[:, :2].T + to_frame[:, 2]
     if not inside.any():
         return result, found
-    rule = {"winSize": (WINDOW, WINDOW), "maxLevel": 2}
-    moved, ok, _ = cv2.calcOpticalFlowPyrLK(patches[0], patches[1], asked, None, **rule)
-    back, again, _ = cv2.calcOpticalFlowPyrLK(patches[1], patches[0], moved, None, **rule)
+    size_seen, levels = (WINDOW, WINDOW), 2
+    nothing: Any = None
+    moved, ok, _ = cv2.calcOpticalFlowPyrLK(
+        patches[0], patches[1], asked, nothing, winSize=size_seen, maxLevel=levels
+    )
+    back, again, _ = cv2.calcOpticalFlowPyrLK(
+        patches[1], patches[0], moved, nothing, winSize=size_seen, maxLevel=levels
+    )
     good = (ok[:, 0] > 0) & (again[:, 0] > 0) & (np.linalg.norm(back - asked, axis=-1)[:, 0] < 0.7)
     found[np.flatnonzero(inside)[good]] = True
     result[found] = moved[good][:, 0] @ to_frame[:, :2].T + to_frame[:, 2]

@@ -118,8 +118,9 @@ def open_video(
             def stand_in(k: int) -> StandIn:
                 return StandIn(person.frames[int(k)], known.landmarks[k])
 
-            first = stand_in(usable[nearest_pose(track.points[0], known.landmarks[usable])])
-            coarse = track_coarsely(frames, first, reporter)
+            # one that the footage has no say in: the pose that the clip is in most
+            usual = np.einsum("tij,ij->t", known.rotation[usable], known.rotation[usable].mean(0)).argmax()
+            coarse = track_coarsely(frames, stand_in(int(usable[usual])), reporter)
             near = [int(usable[nearest_pose(p, known.landmarks[usable])]) for p in coarse.points]
             track = track_covered(frames, coarse, _StandIns(stand_in, near), reporter)
     size = footage.crop[3], footage.crop[2]

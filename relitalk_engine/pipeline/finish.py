@@ -15,7 +15,7 @@ from ..media.audio import copy_as_wav
 from ..media.images import encode_uint8, read_image, srgb_to_linear, write_exr, write_png
 from ..media.preview import write_preview
 from ..reflectance.model import FramePasses
-from ..reflectance.relight import BakedLight, Frame, Passes, bake, decompose, relight
+from ..reflectance.relight import BakedLight, Passes, bake, compose, decompose, relight
 from ..reflectance.shadow import PixelShadow
 from ..take import PASSES, Take
 from .base import Base, source_frame
@@ -43,23 +43,6 @@ class Picture:
     found: FramePasses
     shadow: PixelShadow
     base: int
-
-
-def ready(image: np.ndarray, found: FramePasses, shadow: PixelShadow) -> Frame:
-    """A decomposed frame ready to be lit anew: what was kept small is enlarged.
-
-    Args:
-        image: [H, W, 3] linear.
-        found: its decomposition.
-        shadow: the head's shadow on itself.
-    """
-    import cv2
-
-    size = found.alpha.shape[::-1]
-    gain = cv2.resize(found.gain, size, interpolation=cv2.INTER_LINEAR)
-    hair = cv2.resize(found.hair, size, interpolation=cv2.INTER_LINEAR)
-    weight, alpha = found.specular_weight[..., None], found.alpha[..., None]
-    return Frame(image.astype(np.float32), found.normal, weight, alpha, gain, shadow, hair[..., None])
 
 
 class Finisher:
@@ -116,7 +99,7 @@ class Finisher:
         alpha = picture.found.alpha[..., None]
         keep = self._out.background.kind == "keep"
         colour = image if keep else foreground(image, picture.found.alpha)
-        frame = ready(colour, picture.found, picture.shadow)
+        frame = compose(colour, picture.found, picture.shadow)
         reflectance = decompose(frame, self._source)
         shown = None
         for name, light in self._lights:

@@ -13,8 +13,7 @@ from ..lighting import lit_sphere
 from ..lighting.rigs import directional
 from ..media.images import encode_uint8, srgb_to_linear
 from ..reflectance.passes import read_frame_passes
-from ..reflectance.relight import bake, decompose, relight
-from .finish import ready
+from ..reflectance.relight import bake, compose, decompose, relight
 from .person import Person
 
 COLUMNS = 6
@@ -53,7 +52,7 @@ def write_report(person: Person, reporter: Reporter) -> None:
             alpha = found.alpha[..., None]
             image = srgb_to_linear(rgb.astype(np.float32) / 255).astype(np.float32)
             shadow = person.shadow.at(seen.hits, fit.rotation[index])
-            frame = ready(image, found, shadow)
+            frame = compose(image, found, shadow)
             parts = decompose(frame, source)
             lit = relight(frame, source, side, parts)
             drawn = rgb.copy()

@@ -14,7 +14,6 @@ import numpy as np
 from ..lighting import lit_sphere
 from ..lighting.light import Light
 from ..lighting.lit_sphere import LitSphere
-from ..media.images import srgb_to_linear
 from .passes import FramePasses
 
 SHADING_FLOOR = 0.06
@@ -58,7 +57,7 @@ def compose(
     """The frame of a picture and its passes.
 
     Args:
-        image: [H, W, 3] uint8, sRGB: the clip's pixels.
+        image: [H, W, 3] linear: the clip's pixels, or their foreground colour.
         passes: of the same frame.
         visibility: light [9, 3] to V [H, W, 3].
     """
@@ -68,7 +67,7 @@ def compose(
         return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
 
     return Frame(
-        srgb_to_linear(image), passes.normal, passes.specular_weight[..., None], passes.alpha[..., None],
+        np.asarray(image, np.float32), passes.normal, passes.specular_weight[..., None], passes.alpha[..., None],
         enlarge(passes.gain), visibility, enlarge(passes.hair)[..., None],
     )
 

@@ -45,7 +45,7 @@ def ball():
 def test_the_source_light_gives_the_clip_back_to_the_bit(ball):
     picture, passes, shadow = ball
     source = bake(room(1), EXPONENT)
-    relit = relight(compose(picture, passes, shadow), source, source)
+    relit = relight(compose(srgb_to_linear(picture), passes, shadow), source, source)
     assert np.array_equal(encode_uint8(relit.beauty), picture)
 
 
@@ -53,14 +53,17 @@ def test_an_equal_light_that_was_saved_and_loaded_gives_the_clip_back(ball, tmp_
     picture, passes, shadow = ball
     room(1).save(tmp_path / "light.json")
     relit = relight(
-        compose(picture, passes, shadow), bake(room(1), EXPONENT), bake(Light.load(tmp_path / "light.json"), EXPONENT)
+        compose(srgb_to_linear(picture), passes, shadow),
+        bake(room(1), EXPONENT),
+        bake(Light.load(tmp_path / "light.json"), EXPONENT),
     )
     assert np.array_equal(encode_uint8(relit.beauty), picture)
 
 
 def test_passes_add_up_in_half_float_and_light_is_never_negative(ball):
     picture, passes, shadow = ball
-    relit = relight(compose(picture, passes, shadow), bake(room(1), EXPONENT), bake(room(2), EXPONENT))
+    frame = compose(srgb_to_linear(picture), passes, shadow)
+    relit = relight(frame, bake(room(1), EXPONENT), bake(room(2), EXPONENT))
     half = [np.float16(p).astype(np.float32) for p in (relit.albedo, relit.shading, relit.specular, relit.residual)]
     total = half[0] * half[1] + half[2] + half[3]
     assert np.abs(total - relit.beauty).max() < 4e-3 * max(1.0, relit.beauty.max())
@@ -73,7 +76,7 @@ def test_passes_add_up_in_half_float_and_light_is_never_negative(ball):
 def test_twice_the_light_is_twice_the_picture(ball, light):
     picture, passes, shadow = ball
     source = bake(room(1), EXPONENT)
-    frame = compose(picture, passes, shadow)
+    frame = compose(srgb_to_linear(picture), passes, shadow)
     one = relight(frame, source, bake(light, EXPONENT)).beauty
     two = relight(frame, source, bake(light.scaled(2.0), EXPONENT)).beauty
     assert two == pytest.approx(2 * one, rel=1e-3, abs=1e-5)
@@ -82,7 +85,7 @@ def test_twice_the_light_is_twice_the_picture(ball, light):
 def test_turning_the_light_by_a_degree_changes_little_everywhere(ball):
     picture, passes, shadow = ball
     source = bake(room(1), EXPONENT)
-    frame = compose(picture, passes, shadow)
+    frame = compose(srgb_to_linear(picture), passes, shadow)
     shots = [relight(frame, source, bake(directional(az, 10, 1.0), EXPONENT)).beauty for az in (20, 21, 22, 23)]
     steps = [np.abs(b - a) for a, b in zip(shots, shots[1:], strict=False)]
     assert max(step.max() for step in steps) < 0.05
