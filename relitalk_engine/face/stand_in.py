@@ -17,8 +17,8 @@ NOSE_BASE = 2
 BROWS = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46, 300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
 BELOW, ASIDE = 1.6, 1.05
 """The covered box about the nose's base reaches to below the chin, in outer-eye distances."""
-HIDE_NOSE, HIDE_MOUTH = -0.3, -0.2
-"""Its upper edge: above the nose's tip for the coarse look, at it for the exact one."""
+HIDE_NOSE, HIDE_MOUTH = -0.32, -0.27
+"""Its upper edge lies above all that a take removes; for the coarse look a little higher."""
 UPPER_FACE, BESIDE = np.array([0.45, 0.2]), 0.75
 """What is followed reaches this far above, below and beside the eyes, in outer-eye distances."""
 PATCH, WINDOW = 256, 21
@@ -29,6 +29,8 @@ GRID = np.array([0.1, 0.1, np.radians(5), np.log(1.1)])
 """Steps in which the cover moves: outer-eye distances (twice), radians, log of the size."""
 STICKY = 0.8
 """Steps by which the face must move before the cover follows."""
+LOOKS = 3
+"""Looks at a frame at most, each with the cover where the last one saw the face."""
 RUN_UP = 60
 """Frames from which the coarse look comes back to the first."""
 
@@ -147,9 +149,16 @@ def track_coarsely(frames: Rows[np.ndarray], stand_in: StandIn, reporter: Report
                 if near is None:
                     continue
                 place = np.round(stand_in.place(near))
-            steps = stand_in.place(near)
-            place = np.where(np.abs(steps - place) > STICKY, np.round(steps), place)
-            near = points[index] = tracker.detect(stand_in.cover(frame, place, HIDE_NOSE))
+            for _ in range(LOOKS):  # a quick head has left the place where it was covered
+                near = tracker.detect(stand_in.cover(frame, place, HIDE_NOSE))
+                if near is None:
+                    break
+                steps = stand_in.place(near)
+                followed = np.where(np.abs(steps - place) > STICKY, np.round(steps), place)
+                if np.array_equal(followed, place):
+                    break
+                place = followed
+            points[index] = near
     finally:
         tracker.close()
     return bridge(points)
