@@ -66,11 +66,6 @@ def skip_compositor(scene: bpy.types.Scene) -> None:
     scene.render.use_sequencer = False
 
 
-def eevee() -> str:
-    """The name of EEVEE: BLENDER_EEVEE_NEXT from 4.2 to 4.5, BLENDER_EEVEE from 5.0."""
-    return "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
-
-
 def online() -> bool:
     """Whether the user lets Blender use the network; a script decides for itself unless Blender was started offline."""
     if bpy.app.background:

@@ -13,9 +13,6 @@ from ..errors import ReliTalkError
 
 HEAD_FILE = Path(__file__).resolve().parent.parent / "priors" / "head.safetensors"
 
-JAW = ("jawForward", "jawLeft", "jawOpen", "jawRight")
-"""Actions that move the jaw: the lip-related pose of the paper's theta."""
-
 
 class HeadModel(Protocol):
     """A linear head: vertices = template + beta · shape_basis + psi · expression_basis.

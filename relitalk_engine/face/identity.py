@@ -18,8 +18,6 @@ from ..errors import MissingPart
 
 CHIP = 150
 EMBEDDING = 128
-SAME_PERSON = 0.6
-"""Two chips of one person lie closer than this (Euclidean), by dlib's own calibration."""
 
 _FILE = "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat"
 _MEAN = (122.782, 117.001, 104.298)

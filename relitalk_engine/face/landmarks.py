@@ -15,7 +15,6 @@ COUNT = 478
 """Points of the refined face mesh; the last ten are the irises."""
 OUTER_EYES = (33, 263)
 LIPS_INNER = (13, 14)
-LIPS_CORNERS = (61, 291)
 
 
 @dataclass(frozen=True)

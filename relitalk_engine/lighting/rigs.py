@@ -12,7 +12,6 @@ from ..errors import ReliTalkError
 from . import envmap, sh
 from .light import Light, splat
 
-PANORAMAS = (".hdr", ".exr")
 LIGHT_FORMS = "source, a .hdr or .exr panorama, a .json light, dir:AZIMUTH,ELEVATION[,INTENSITY] or olat"
 OLAT_COUNT = 32
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .. import folders
 from ..events import Reporter
 from ..face.observation import Observer
 from ..media.audio import copy_as_wav, extract_audio
@@ -17,7 +16,7 @@ from .finish import Finisher, Picture, write_take
 from .motion import Motion, plan_motion
 from .options import RelightOptions, Result
 from .person import Person
-from .render import Later, close, frame_range, prepare, read_lights, take_info
+from .render import Later, building, close, frame_range, prepare, read_lights, take_info
 
 
 def relight(options: RelightOptions, reporter: Reporter) -> Result:
@@ -36,9 +35,8 @@ def relight(options: RelightOptions, reporter: Reporter) -> Result:
     """
     person = Person(Subject.open(options.subject), options.device)
     lights = read_lights(options.light, person)
-    scratch = folders.begin(options.output, "take")
     base: Base = ClipBase(person)
-    try:
+    with building(options.output) as scratch:
         if options.video is not None:
             base = open_video(person, options.video, options.start, scratch / "base.mkv", reporter, True)
         elif options.start:
@@ -54,9 +52,6 @@ def relight(options: RelightOptions, reporter: Reporter) -> Result:
             pictures = decomposed(person, base, motion, observer, range(*frames))
             write_take(finisher, pictures, take, take.audio_path if sound else None, reporter)
         return close(take, base, options.output)
-    except BaseException:
-        Take(scratch, None).discard()  # type: ignore[arg-type]
-        raise
 
 
 def _sound(base: Base, person: Person, take: Take, options: RelightOptions) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,9 +48,8 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
     reporter.progress("voice", 0, 1)
     mouth = drive(person, options.audio, total, options.voice)
     reporter.progress("voice", 1, 1)
-    scratch = folders.begin(options.output, "take")
     base: Base = ClipBase(person)
-    try:
+    with building(options.output) as scratch:
         if options.video is not None:
             needed = total / float(person.subject.info.fps) + 1
             base = open_video(person, options.video, options.start, scratch / "base.mkv", reporter, False, needed)
@@ -88,8 +89,16 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
             pictures = paint(person, base, motion, painter, observer, range(*frames))
             write_take(finisher, pictures, take, take.audio_path, reporter)
         return close(take, base, options.output)
+
+
+@contextlib.contextmanager
+def building(place: Path) -> Iterator[Path]:
+    """The folder in which a take is built, beside its place; thrown away where the take does not come to its end."""
+    scratch = folders.begin(place, "take")
+    try:
+        yield scratch
     except BaseException:
-        Take(scratch, None).discard()  # type: ignore[arg-type]
+        shutil.rmtree(scratch, ignore_errors=True)
         raise
 
 

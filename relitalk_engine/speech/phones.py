@@ -14,7 +14,6 @@ import numpy as np
 
 from ..errors import MissingPart
 
-NOT_SPEECH = ("+NSN+", "+SPN+", "SIL")
 _STATES = 3
 
 

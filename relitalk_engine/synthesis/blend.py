@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from .local import GUIDES, LAYER, Unit, centred, coarse, convolution, silent
 
-DEPTH = 5
 CELL = 8
 """Samples across the finest detail that F_blend adds to real surroundings."""
 
