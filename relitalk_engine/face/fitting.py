@@ -13,7 +13,7 @@ import numpy as np
 
 from ..config import FitConfig
 from ..events import Reporter
-from .head_model import AnnyHead
+from .head_model import HeadModel
 from .landmarks import Track
 
 OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
@@ -65,7 +65,7 @@ class HeadFit:
         scale = self.focal / -points[..., 2:3]
         return points[..., :2] * scale * np.array([1, -1]) + np.array(self.center)
 
-    def vertices(self, head: AnnyHead, frame: int, psi: np.ndarray | None = None) -> np.ndarray:
+    def vertices(self, head: HeadModel, frame: int, psi: np.ndarray | None = None) -> np.ndarray:
         """[V, 3] camera frame; with another expression `psi` [E] if given."""
         return self.place(head.vertices(self.beta, self.psi[frame] if psi is None else psi), frame)
 
@@ -135,7 +135,7 @@ def _rotation(turn):
     return torch.eye(3, device=turn.device) + angle.sin() * k + (1 - angle.cos()) * (k @ k)
 
 
-def _weights(head: AnnyHead, upper_only: bool) -> np.ndarray:
+def _weights(head: HeadModel, upper_only: bool) -> np.ndarray:
     """[478] trust in each landmark; the outline slides over the surface, lips and lids are what is looked at."""
     weights = np.ones(478, np.float32)
     weights[OVAL] = 0.15
@@ -152,7 +152,7 @@ def _weights(head: AnnyHead, upper_only: bool) -> np.ndarray:
 
 def fit(
     track: Track,
-    head: AnnyHead,
+    head: HeadModel,
     size: tuple[int, int],
     config: FitConfig,
     reporter: Reporter,

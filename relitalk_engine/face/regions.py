@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..geometry.raster import Hits, interpolate
-from .head_model import AnnyHead
+from .head_model import HeadModel
 
 REGIONS = ("skin", "lips", "eyes", "mouth", "brows", "ears", "neck", "hair", "cloth")
 
 
-def region_maps(hits: Hits, head: AnnyHead, alpha: np.ndarray, rgb: np.ndarray) -> dict[str, np.ndarray]:
+def region_maps(hits: Hits, head: HeadModel, alpha: np.ndarray, rgb: np.ndarray) -> dict[str, np.ndarray]:
     """Soft maps of the regions of one frame.
 
     Args:

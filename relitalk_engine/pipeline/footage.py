@@ -14,7 +14,7 @@ from ..errors import ReliTalkError
 from ..events import Reporter
 from ..face.crop import SMALLEST_FACE, find_crop
 from ..face.fitting import HeadFit, fit
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
 from ..face.landmarks import Track, track
 from ..media.video import ClipInfo, LosslessWriter, probe, read_frames
 
@@ -108,7 +108,7 @@ def ingest(video: Path, start: float, duration: float | None, frames_path: Path,
     return Footage(clip, clip.fps, crop, replace(followed, points=points), start)
 
 
-def fit_footage(footage: Footage, head: AnnyHead, config: FitConfig, device: str, reporter: Reporter) -> HeadFit:
+def fit_footage(footage: Footage, head: HeadModel, config: FitConfig, device: str, reporter: Reporter) -> HeadFit:
     """Fit the head to the whole clip."""
     size = footage.crop[3], footage.crop[2]
     return fit(footage.track, head, size, config, reporter, fps=float(footage.fps), device=device)

@@ -11,7 +11,7 @@ from . import visemes
 from .features import Layout
 
 if TYPE_CHECKING:
-    from ..face.head_model import AnnyHead
+    from ..face.head_model import HeadModel
 
 LIP_POINTS = (
     *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
@@ -41,7 +41,7 @@ class Lips:
     scale: float
 
     @classmethod
-    def of(cls, head: AnnyHead, beta: np.ndarray) -> Lips:
+    def of(cls, head: HeadModel, beta: np.ndarray) -> Lips:
         """Lips of a head of shape ``beta`` [S]."""
         shaped = head.at_landmarks(head.template + np.tensordot(beta, head.shape_basis, 1))
         basis = head.at_landmarks(head.expression_basis[head.mouth_actions])

@@ -15,7 +15,7 @@ from .lip_mesh import LipMesh, Lips
 from .regression import Inputs, Kernel, Regression, Scaling
 
 if TYPE_CHECKING:
-    from ..face.head_model import AnnyHead
+    from ..face.head_model import HeadModel
     from .expression import Pupil
 
 MOTIONS = 10
@@ -119,7 +119,7 @@ class SpeechModel:
         return self.mean + (motion * self.gain) @ self.to_psi
 
     @classmethod
-    def generic(cls, head: AnnyHead, beta: np.ndarray, fps: Fraction) -> SpeechModel:
+    def generic(cls, head: HeadModel, beta: np.ndarray, fps: Fraction) -> SpeechModel:
         """A speaker that nothing was learned of: the rule alone."""
         mesh = LipMesh(Lips.of(head, beta), PhoneFeatures().layout)
         zero = np.zeros(len(mesh.lips.actions), np.float32)
@@ -152,7 +152,7 @@ class SpeechModel:
         return {k: np.ascontiguousarray(v) for k, v in data.items()}
 
     @classmethod
-    def from_tensors(cls, data: dict[str, np.ndarray], head: AnnyHead, beta: np.ndarray) -> SpeechModel:
+    def from_tensors(cls, data: dict[str, np.ndarray], head: HeadModel, beta: np.ndarray) -> SpeechModel:
         """Inverse of `tensors`.
 
         Raises:
@@ -166,7 +166,7 @@ class SpeechModel:
             ) from error
 
     @classmethod
-    def _read(cls, data: dict[str, np.ndarray], head: AnnyHead, beta: np.ndarray) -> SpeechModel:
+    def _read(cls, data: dict[str, np.ndarray], head: HeadModel, beta: np.ndarray) -> SpeechModel:
         import torch
 
         from .expression import ExpressionNet, Pupil

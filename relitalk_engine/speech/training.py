@@ -17,7 +17,7 @@ from .regression import Regression
 
 if TYPE_CHECKING:
     from ..events import Reporter
-    from ..face.head_model import AnnyHead
+    from ..face.head_model import HeadModel
     from .expression import Pupil
 
 FEWEST = 50
@@ -33,7 +33,7 @@ FOLDS = 3
 def train_speech(
     features: np.ndarray,
     psi: np.ndarray,
-    head: AnnyHead,
+    head: HeadModel,
     beta: np.ndarray,
     fps: Fraction,
     config: SpeechConfig,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..face.fitting import HeadFit
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
 from ..media.images import linear_to_srgb, srgb_to_linear
 from .boxes import window
 from .guides import Guides, SourceLight, guides, head_normals, shading_map
@@ -25,7 +25,7 @@ ALIAS = 1.3
 class Driven:
     """One driven frame, as bank and networks need it: its window, guides, shading and spline."""
 
-    def __init__(self, head: AnnyHead, fit: HeadFit, motion: Motion, frame: int, light: SourceLight, size: int):
+    def __init__(self, head: HeadModel, fit: HeadFit, motion: Motion, frame: int, light: SourceLight, size: int):
         """Frame `frame` of `motion`, posed by `fit`; `size` samples a side."""
         self.size = size
         self.view = window(motion, frame)
@@ -90,7 +90,7 @@ class Bank:
 
     def __init__(
         self,
-        head: AnnyHead,
+        head: HeadModel,
         fit: HeadFit,
         motion: Motion,
         light: SourceLight,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..face.fitting import HeadFit
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
 from .motion import Motion
 
 CROP = 3.3
@@ -60,7 +60,7 @@ def mouth_sweep(motion: Motion, mouth_actions: list[int]) -> np.ndarray:
     return np.stack(found)
 
 
-def boxes(head: AnnyHead, fit: HeadFit, motion: Motion, sweep: np.ndarray, removed: float, driven: float) -> Boxes:
+def boxes(head: HeadModel, fit: HeadFit, motion: Motion, sweep: np.ndarray, removed: float, driven: float) -> Boxes:
     """Boxes from the pose, the resting mouth and all that the jaw may sweep; never from a frame's own mouth.
 
     Args:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..face.fitting import HeadFit
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
 from ..geometry.raster import Hits, cast, interpolate
 from ..geometry.surface import vertex_normals
 from ..lighting.sh import shade
@@ -47,7 +47,7 @@ class SourceLight:
     sh: np.ndarray | None
 
     @classmethod
-    def of(cls, sh: np.ndarray | None, head: AnnyHead, fit: HeadFit) -> SourceLight:
+    def of(cls, sh: np.ndarray | None, head: HeadModel, fit: HeadFit) -> SourceLight:
         """From the clip's light, so scaled that the face's mean shading is 1 in each channel."""
         if sh is None:
             return cls(None)
@@ -67,7 +67,7 @@ class SourceLight:
         return np.maximum(shade(self.sh, normals), DARKEST).astype(np.float32)
 
 
-def head_normals(head: AnnyHead, fit: HeadFit, frame: int, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def head_normals(head: HeadModel, fit: HeadFit, frame: int, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Vertices and normals [V, 3] of a driven frame; the mouth's inside faces as the head does."""
     vertices = fit.vertices(head, frame, psi)
     inner = head.regions["mouth_interior"][:, None]
@@ -76,7 +76,12 @@ def head_normals(head: AnnyHead, fit: HeadFit, frame: int, psi: np.ndarray) -> t
 
 
 def guides(
-    head: AnnyHead, fit: HeadFit, vertices: np.ndarray, normals: np.ndarray, view: tuple[float, float, float], size: int
+    head: HeadModel,
+    fit: HeadFit,
+    vertices: np.ndarray,
+    normals: np.ndarray,
+    view: tuple[float, float, float],
+    size: int,
 ) -> Guides:
     """Rasterise the driven head in a window.
 
@@ -103,7 +108,7 @@ def guides(
     return Guides(planes.astype(np.float32), (fade * fade * (3 - 2 * fade)).astype(np.float32), hits)
 
 
-def shading_map(head: AnnyHead, guide: Guides, shading: np.ndarray) -> np.ndarray:
+def shading_map(head: HeadModel, guide: Guides, shading: np.ndarray) -> np.ndarray:
     """Shading of the driven window from any frame's vertex shading: smooth, and 1 away from the head.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..face.fitting import HeadFit
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
 from .warp import CONTROL, LIPS
 
 _EYES = (33, 263)
@@ -44,7 +44,7 @@ class Motion:
         return len(self.unit)
 
     @classmethod
-    def of(cls, head: AnnyHead, fit: HeadFit, psi: np.ndarray | None = None) -> Motion:
+    def of(cls, head: HeadModel, fit: HeadFit, psi: np.ndarray | None = None) -> Motion:
         """Pose of `fit`, actions `psi` [T, E] (the fit's own if absent)."""
         psi = fit.psi if psi is None else psi
         chosen = list(CONTROL)
@@ -75,7 +75,7 @@ class Motion:
         return Motion(**{name: getattr(self, name)[frames] for name in self.__dataclass_fields__})
 
 
-def _outline(head: AnnyHead, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """[T, 2 x bands, 2] pixels: at several heights the outermost points of cheeks and jaw on either side.
 
     Which points of the skin these are changes as the head turns; what is seen beside them is not the head.

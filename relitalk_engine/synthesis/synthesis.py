@@ -10,7 +10,7 @@ import torch
 from ..config import SynthesisConfig
 from ..errors import ReliTalkError
 from ..face.fitting import HeadFit
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
 from .align import rim_flow, shifted
 from .bands import FINE, mix_bands
 from .bank import Bank, Driven, Frames
@@ -121,7 +121,7 @@ class Painter:
     def __init__(
         self,
         synthesis: Synthesis,
-        head: AnnyHead,
+        head: HeadModel,
         clip: HeadFit,
         rgb: Frames,
         alpha: Frames | None,

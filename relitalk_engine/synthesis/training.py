@@ -12,7 +12,7 @@ from ..config import SynthesisConfig
 from ..errors import Cancelled
 from ..events import Reporter
 from ..face.fitting import HeadFit
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
 from ..face.identity import FaceTrunk, face_trunk
 from .bank import Bank, Frames
 from .boxes import boxes, mouth_sweep
@@ -40,7 +40,7 @@ KEEP_EVERY = 30.0
 
 
 def train_synthesis(
-    head: AnnyHead,
+    head: HeadModel,
     fit: HeadFit,
     rgb: Frames,
     alpha: Frames | None,
