@@ -198,18 +198,24 @@ def _reconstruction(truth: Truth, take: Path) -> float:
     return float(np.mean(found))
 
 
+def true_normals(truth: Truth, frame: int) -> np.ndarray | None:
+    """[H, W, 3] the true normals in the camera frame, zero where nothing stands; None where there are none."""
+    from ..media import images
+
+    path = truth.folder / "passes" / f"{frame:05d}.exr"
+    world = _normal_of(images.read_exr(path), "XYZ") if path.exists() else None
+    return None if world is None else world[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])  # (x, y, z) to (x, z, -y)
+
+
 def _normals(truth: Truth, take: Path) -> float | None:
     from ..media import images
 
-    if not (truth.folder / "passes").is_dir():
-        return None
     found = []
     for frame in truth.frames:
-        true = _normal_of(images.read_exr(truth.folder / "passes" / f"{frame:05d}.exr"), "XYZ")
+        true = true_normals(truth, frame)
         mine = _normal_of(images.read_exr(take / "normal" / f"{frame:05d}.exr"), "XYZ", "RGB")
         if true is None or mine is None:
             return None
-        true = true[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])  # world (x, y, z) to camera (x, z, -y)
         _, opaque = _masks(truth, truth.lights[0], frame)
         opaque &= np.linalg.norm(true, axis=-1) > 0.5
         found.append(metrics.angle(mine, true, opaque))
