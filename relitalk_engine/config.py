@@ -15,6 +15,8 @@ from .errors import ReliTalkError
 class FitConfig:
     """The whole-clip fit of the head."""
 
+    head: str = "anny"
+    """The head model: anny, flame or ict; the last two are read from files of the user's own."""
     iterations: int = 300
     """Steps of the joint fit over the clip."""
     smooth: float = 1.0
