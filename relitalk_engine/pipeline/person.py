@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ReliTalkError
 from ..face.fitting import HeadFit
 from ..face.head_model import AnnyHead
+from ..face.observation import Observer
 from ..geometry.surface import vertex_normals
 from ..geometry.visibility import transfer
 from ..lighting.light import Light
@@ -70,6 +71,10 @@ class Person:
     def fit(self) -> HeadFit:
         """The head over the training clip."""
         return HeadFit.from_tensors(self._head_tensors)
+
+    def observer(self, fit: HeadFit | None = None) -> Observer:
+        """What reads normals, matte and regions off frames: of the training clip, or of footage fitted by `fit`."""
+        return Observer(self.head, self.fit if fit is None else fit)
 
     @cached_property
     def shadow(self) -> HeadShadow:

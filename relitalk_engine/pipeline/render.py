@@ -85,7 +85,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
         copy_as_wav(options.audio, take.audio_path)
         write_motion(take.path, person, motion)
         finisher = Finisher(person, take, lights, options.out, base)
-        with Observer(person.head, motion.fit) as observer:
+        with person.observer(motion.fit) as observer:
             pictures = paint(person, base, motion, painter, observer, range(*frames))
             write_take(finisher, pictures, take, take.audio_path, reporter)
         return close(take, base, options.output)

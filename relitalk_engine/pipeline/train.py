@@ -12,7 +12,7 @@ from ..errors import ReliTalkError
 from ..events import Reporter
 from ..face.head_model import AnnyHead
 from ..face.identity import chip_matrix, face_trunk
-from ..face.observation import Observer
+from ..face.residuals import fitted_landmarks, reprojection
 from ..media.audio import extract_audio, read_audio
 from ..reflectance.decompose import ClipFrame, train_reflectance
 from ..reflectance.passes import read_frame_passes, write_frame_passes
@@ -88,7 +88,8 @@ def _begin(options: TrainOptions, reporter: Reporter) -> Subject:
     head = AnnyHead.load()
     fit = fit_footage(footage, head, options.preset.fit, options.device, reporter)
     write_tensors(subject.head_path, fit.tensors() | head_shadow(head, fit))
-    subject.info.metrics["landmark_error"] = _landmark_error(head, fit)
+    errors = reprojection(fitted_landmarks(head, fit), fit.landmarks)[fit.valid]
+    subject.info.metrics["landmark_error"] = round(float(np.sqrt((errors**2).mean())), 5)
     subject.info.metrics["bridged_frames"] = int((~fit.valid).sum())
     subject.mark_done("head")
     return subject
@@ -121,19 +122,6 @@ def _store(options: TrainOptions, digest: str, reporter: Reporter):
     return subject, footage
 
 
-def _landmark_error(head: AnnyHead, fit) -> float:
-    """RMS of the reprojected landmarks over the distance of the outer eye corners, outline left out."""
-    from ..face.fitting import OVAL
-
-    inner = [k for k in range(468) if k not in OVAL]
-    square = []
-    for i in np.flatnonzero(fit.valid):
-        points = fit.project(fit.place(head.at_landmarks(head.vertices(fit.beta, fit.psi[i])), i))
-        eyes = np.linalg.norm(fit.landmarks[i, 33] - fit.landmarks[i, 263])
-        square.append((((points - fit.landmarks[i])[inner] / eyes) ** 2).sum(-1).mean())
-    return round(float(np.sqrt(np.mean(square))), 5)
-
-
 def _learn_speech(person: Person, options: TrainOptions, reporter: Reporter) -> None:
     """F_mesh and F_exp from the clip's own sound."""
     subject, config = person.subject, options.preset.speech
@@ -162,7 +150,7 @@ def _learn_reflectance(person: Person, options: TrainOptions, reporter: Reporter
     """The clip's light, and F_normal, F_albedo, F_cspec."""
     subject, fit = person.subject, person.fit
     config = options.preset.reflectance
-    with Observer(person.head, fit) as observer:
+    with person.observer() as observer:
 
         def frame(index: int) -> ClipFrame:
             rgb = person.frames[index]
@@ -182,7 +170,7 @@ def _learn_reflectance(person: Person, options: TrainOptions, reporter: Reporter
 def _write_passes(person: Person, options: TrainOptions, reporter: Reporter) -> None:
     """Decompose every frame of the clip once."""
     fit, light, model = person.fit, person.light, person.reflectance
-    with Observer(person.head, fit) as observer:
+    with person.observer() as observer:
         for index in reporter.steps("passes", range(person.subject.info.frames)):
             rgb = person.frames[index]
             seen = observer.observe(index, rgb)
