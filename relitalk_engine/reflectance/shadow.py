@@ -83,8 +83,34 @@ class PixelShadow:
         believed = (self.hits.triangle >= 0).astype(np.float32)
         if self.head.open is not None:
             believed *= 1 - maps[..., 3].clip(0, 1)
-        soft = BLUR * believed.shape[1]
-        return cv2.GaussianBlur(_spread(maps[..., :3], believed), (0, 0), soft)
+        return self._soften(1 - _spread(1 - maps[..., :3], believed))
+
+    def maps(self) -> tuple[np.ndarray, np.ndarray]:
+        """What gives V under any light in a renderer that knows no mesh: V = (T·L) / (T₀·L), as ``self_shadow`` does.
+
+        Returns:
+            T [H, W, 9], radiance transfer with visibility in the camera frame, spread and softened as V is; and
+            the smooth unit normals [H, W, 3] whose bare transfer is T₀ (``bare_transfer``).
+        """
+        head = self.head
+        free = sh.rotate(head.transfer0.T, self.rotation).T.astype(np.float32)
+        depth = free - sh.rotate(head.transfer.T, self.rotation).T.astype(np.float32)
+        columns = [depth, free[:, [3, 1, 2]]]  # the first band of a bare transfer is its normal
+        if head.open is not None:
+            columns.append(head.open[:, None].astype(np.float32))
+        seen = interpolate(self.hits, np.concatenate(columns, 1), head.faces)
+        mask = (self.hits.triangle >= 0).astype(np.float32)
+        believed = mask * (1 - seen[..., 12].clip(0, 1)) if head.open is not None else mask
+        depth = np.concatenate(
+            [self._soften(_spread(np.ascontiguousarray(seen[..., k : k + 3]), believed)) for k in (0, 3, 6)], -1
+        )
+        normal = self._soften(_spread(np.ascontiguousarray(seen[..., 9:12]), mask, least=1e-4))
+        normal[..., 2] += 1e-6
+        normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+        return bare_transfer(normal) - depth, normal
+
+    def _soften(self, values: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(values, (0, 0), BLUR * values.shape[1])
 
     def transfers(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """T and T₀ as small maps in the camera frame, [size, size, 9] each; beyond the mesh both are the mean's.
@@ -114,20 +140,26 @@ def _shrink(values: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA) for part in parts], -1)
 
 
-def _spread(visible: np.ndarray, believed: np.ndarray) -> np.ndarray:
-    """V where the mesh is believed; elsewhere that of the surroundings, fading to 1 away from the head.
+def bare_transfer(normal: np.ndarray) -> np.ndarray:
+    """Transfer of an open point, T₀ [..., 9] from its unit normal [..., 3]: T₀ · L is its shading."""
+    return (sh.basis(normal) * (sh.COSINE_BANDS / np.pi)).astype(np.float32)
+
+
+def _spread(values: np.ndarray, believed: np.ndarray, least: float = 0.3) -> np.ndarray:
+    """Values where the mesh is believed; elsewhere those of the surroundings, fading to 0 away from the head.
 
     Args:
-        visible: [H, W, 3].
+        values: [H, W, 3].
         believed: [H, W] 0..1.
+        least: share of believed surroundings below which the values fade.
     """
     height, width = believed.shape
     step = max(1, width // 96)
     size = (width // step, height // step)
     weight = cv2.resize(believed, size, interpolation=cv2.INTER_AREA)
-    depth = cv2.resize((1 - visible) * believed[..., None], size, interpolation=cv2.INTER_AREA)
+    known = cv2.resize(values * believed[..., None], size, interpolation=cv2.INTER_AREA)
     sigma = SPREAD * size[0]
     near = cv2.GaussianBlur(weight, (0, 0), sigma)
-    depth = cv2.GaussianBlur(depth, (0, 0), sigma) / np.maximum(near, 0.3)[..., None]
-    beyond = (1 - cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)).clip(0, 1)
-    return beyond + believed[..., None] * (visible - beyond)
+    known = cv2.GaussianBlur(known, (0, 0), sigma) / np.maximum(near, least)[..., None]
+    beyond = cv2.resize(known, (width, height), interpolation=cv2.INTER_LINEAR)
+    return beyond + believed[..., None] * (values - beyond)
