@@ -24,7 +24,12 @@ PASSES = (
     "transfer_1",
     "transfer_2",
     "alpha",
+    "smooth_normal",
+    "hair",
+    "source_residual",
 )
+"""beauty = albedo · shading + specular + residual. The rest is what a renderer without the engine lights them anew by:
+the head's transfer and its smooth normals (shadow), where hair is, and what the source's own light leaves over."""
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """IPTC's word for a picture made from a real one with a trained model."""
 Box = tuple[int, int, int, int]
@@ -75,6 +80,8 @@ class TakeInfo:
     lights: list[str] = field(default_factory=list)
     """Names of the lights of an olat take; each has a folder of its own under beauty."""
     placement: Placement | None = None
+    specular_exponent: float | None = None
+    """Of the subject's highlights, Blinn-Phong."""
     engine: str = __version__
 
     def to_json(self) -> dict[str, Any]:
@@ -100,6 +107,7 @@ class TakeInfo:
             "lights": self.lights,
             "eye_centre": None if place is None else list(place.eye_centre),
             "metres_per_pixel": None if place is None else place.metres_per_pixel,
+            "specular_exponent": self.specular_exponent,
             "driven": [list(box) for box in self.driven],
             "removed": [list(box) for box in self.removed],
         }
@@ -135,6 +143,7 @@ class TakeInfo:
             driven=table.boxes("driven", last - first),
             removed=table.boxes("removed", last - first),
             placement=_placement(table),
+            specular_exponent=_exponent(table),
             engine=table.text("engine"),
         )
 
@@ -165,6 +174,15 @@ def _placement(table: folders.Fields) -> Placement | None:
     if not 0 < scale < 1:
         raise table.wrong("metres_per_pixel", "must be a size that a head can have")
     return Placement((float(centre[0]), float(centre[1])), scale)
+
+
+def _exponent(table: folders.Fields) -> float | None:
+    if table.table.get("specular_exponent") is None:
+        return None
+    exponent = table.number("specular_exponent")
+    if not exponent > 0:
+        raise table.wrong("specular_exponent", "must be above 0")
+    return exponent
 
 
 class Take:
@@ -243,6 +261,31 @@ class Take:
     def preview_path(self) -> Path:
         """The take as a film to look at."""
         return self.path / "preview.mp4"
+
+    @property
+    def light_path(self) -> Path:
+        """The light of the finished frames, JSON."""
+        return self.path / "lights" / "light.json"
+
+    @property
+    def source_light_path(self) -> Path:
+        """The light that the clip was filmed in, JSON."""
+        return self.path / "lights" / "source.json"
+
+    @property
+    def motion_path(self) -> Path:
+        """The head's actions and pose in every frame of the whole take, npz."""
+        return self.path / "motion.npz"
+
+    @property
+    def head_path(self) -> Path:
+        """The fitted head, its actions as shapes, its UV and the camera, npz."""
+        return self.path / "head.npz"
+
+    @property
+    def texture_path(self) -> Path:
+        """The clip's albedo in the head's UV; there with passes."""
+        return self.path / "head.png"
 
     def _check(self) -> None:
         for light in self.info.lights or [""]:

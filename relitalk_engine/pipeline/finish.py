@@ -15,12 +15,13 @@ from ..media.audio import copy_as_wav
 from ..media.images import encode_uint8, read_image, srgb_to_linear, write_exr, write_png
 from ..media.preview import write_preview
 from ..reflectance.model import FramePasses
-from ..reflectance.relight import BakedLight, Passes, bake, compose, decompose, relight
+from ..reflectance.relight import BakedLight, Frame, Passes, Reflectance, bake, compose, decompose, relight
 from ..reflectance.shadow import PixelShadow
 from ..take import PASSES, Take
 from .base import Base, source_frame
 from .options import OutOptions
 from .person import Person
+from .texture import write_head, write_texture
 
 PREVIEW_GREY = 0.18
 """Linear grey behind a matted portrait in the preview."""
@@ -107,7 +108,7 @@ class Finisher:
             beauty, opacity = self._compose(lit.beauty, image, alpha, picture)
             self._write_beauty(picture.number, name, beauty, opacity)
             if self._take.info.passes and name == self._lights[0][0]:
-                self._write_passes(picture, lit)
+                self._write_passes(picture, frame, reflectance, lit)
             if shown is None:
                 shown = encode_uint8(beauty * opacity + PREVIEW_GREY * (1 - opacity))
         assert shown is not None
@@ -146,10 +147,9 @@ class Finisher:
         encoded = np.concatenate([encode_uint8(colour), np.rint(opacity * 255).astype(np.uint8)], -1)
         write_png(path, encoded, self._metadata)
 
-    def _write_passes(self, picture: Picture, lit: Passes) -> None:
+    def _write_passes(self, picture: Picture, frame: Frame, reflectance: Reflectance, lit: Passes) -> None:
         found = picture.found
-        size = found.alpha.shape
-        shadowed = picture.shadow.transfers(size[0])[0]
+        transfer, smooth = picture.shadow.maps()
         maps = {
             "albedo": lit.albedo,
             "normal": found.normal,
@@ -158,12 +158,27 @@ class Finisher:
             "specular_weight": found.specular_weight,
             "residual": lit.residual,
             "alpha": found.alpha,
-            **{f"transfer_{k}": shadowed[..., 3 * k : 3 * k + 3] for k in range(3)},
+            "smooth_normal": smooth,
+            "hair": np.zeros_like(found.alpha) if frame.hair is None else frame.hair[..., 0],
+            "source_residual": reflectance.residual,
+            **{f"transfer_{k}": transfer[..., 3 * k : 3 * k + 3] for k in range(3)},
         }
         for name in PASSES:
             values = self._placed(maps[name])
             channels = {"Y": values} if values.ndim == 2 else dict(zip("RGB", np.moveaxis(values, -1, 0), strict=True))
             write_exr(self._take.pass_path(name, picture.number), channels, self._metadata)
+
+    def accompany(self) -> None:
+        """Write beside the frames what lights them anew and moves their head where there is no engine."""
+        info, person = self._take.info, self._person
+        self._take.source_light_path.parent.mkdir(exist_ok=True)
+        person.light.save(self._take.source_light_path)
+        self._lights[0][1].save(self._take.light_path)
+        shift = self._base.crop[:2] if self._out.full_frame else (0, 0)
+        write_head(self._take.head_path, person.head, self._base.fit, shift)
+        info.specular_exponent = float(self._exponent)
+        if info.passes:
+            write_texture(self._take.texture_path, person)
 
     def _placed(self, values: np.ndarray) -> np.ndarray:
         """A map of the crop in the take's frame."""
@@ -205,6 +220,7 @@ def write_take(
     if sound is not None:
         cut = take.path / "cut.wav"
         copy_as_wav(sound, cut, float(first / fps), float((last - first) / fps))
+    finisher.accompany()
     try:
         write_preview(take.preview_path, finished(), fps, cut, take.info.provenance()["Comment"])
     finally:

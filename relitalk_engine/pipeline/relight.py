@@ -13,7 +13,7 @@ from ..subject import Subject
 from ..take import Take
 from .base import Base, ClipBase, open_video
 from .finish import Finisher, Picture, write_take
-from .motion import Motion, plan_motion
+from .motion import Motion, plan_motion, write_motion
 from .options import RelightOptions, Result
 from .person import Person
 from .render import Later, building, close, frame_range, prepare, read_lights, take_info
@@ -46,6 +46,7 @@ def relight(options: RelightOptions, reporter: Reporter) -> Result:
         motion = plan_motion(person, base, total, None, options.out)
         take = Take(scratch, take_info("relight", person, base, motion, frames, options.out, options.light, lights))
         prepare(take)
+        write_motion(take.path, person, motion)
         sound = _sound(base, person, take, options)
         finisher = Finisher(person, take, lights, options.out, base)
         with person.observer(motion.fit) as observer:
