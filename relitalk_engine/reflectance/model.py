@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from ..errors import ReliTalkError
 from ..lighting import lit_sphere
 from ..lighting.light import Light
+from ..lighting.portrait import HAIR_OPEN, HAIR_SHINE
 from .batch import Batch, combed, shrink, small_batch, tensor
 from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
 from .passes import FramePasses
-from .relight import ALBEDO_MOST, HAIR_OPEN, HAIR_SHINE, SHADING_FLOOR, SPECULAR_SHARE, hair_shading, matt
+from .relight import ALBEDO_MOST, SHADING_FLOOR, SPECULAR_SHARE, hair_shading, matt
 from .shadow import self_shadow
 
 EVEN_SHARE, EVEN_RADIUS, EVEN_MOST = 0.7, 0.035, 0.6

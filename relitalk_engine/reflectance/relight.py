@@ -14,6 +14,7 @@ import numpy as np
 from ..lighting import lit_sphere
 from ..lighting.light import Light
 from ..lighting.lit_sphere import LitSphere
+from ..lighting.portrait import HAIR_BEHIND, HAIR_MEAN, HAIR_NORMAL, HAIR_OPEN, HAIR_SHINE, departure
 from .passes import FramePasses
 
 SHADING_FLOOR = 0.06
@@ -21,14 +22,6 @@ SHADING_FLOOR = 0.06
 ALBEDO_MOST = 1.0
 SPECULAR_SHARE = 0.6
 """Most of a pixel that may be taken for highlight."""
-FADE = 0.12
-"""Departure of the light (one minus correlation) at which the residual has fallen to 1/e."""
-HAIR_NORMAL, HAIR_MEAN, HAIR_BEHIND = 0.5, 0.3, 1.0
-"""Shares of the light on hair."""
-HAIR_SHINE = 0.4
-"""How much of a smooth surface's highlight hair has: its own runs along the strands and breaks up."""
-HAIR_OPEN = 0.7
-"""How little the shadow of the head under it counts on hair."""
 
 
 @dataclass
@@ -199,20 +192,6 @@ def matt(image: Any, shine: Any) -> Any:
     """
     most = SPECULAR_SHARE * image + 1e-6
     return image - shine * most / (shine + most)
-
-
-def departure(source: BakedLight, target: BakedLight) -> tuple[np.ndarray, float]:
-    """How far the light is from the source's.
-
-    Returns:
-        Strength [3], the target's share along the source's light per channel, 1 for the same light and 2 for twice it;
-        and the residual's weight, 1 for the same light at any strength, falling smoothly to 0.
-    """
-    bands = np.repeat([1.0, 2.0 / 3.0, 0.25], [1, 3, 5])[:, None]
-    a, b = source.sh * bands, target.sh * bands
-    strength = np.maximum((a * b).sum(0) / np.maximum((a * a).sum(0), 1e-12), 0)
-    correlation = (a * b).sum() / np.sqrt(max((a * a).sum() * (b * b).sum(), 1e-24))
-    return strength.astype(np.float32), float(np.exp(-(1 - min(correlation, 1.0)) / FADE))
 
 
 def relight(frame: Frame, source: BakedLight, target: BakedLight, reflectance: Reflectance | None = None) -> Passes:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..geometry.raster import Hits, interpolate
 from ..lighting import sh
+from ..lighting.portrait import SHADOW_FLOOR
 
 SPREAD = 0.035
 """How far the shadow goes on beyond the head's mesh, as a share of the image's width."""
@@ -15,7 +16,7 @@ BLUR = 0.006
 """Width of the shadow's edge, which hides that creases of the mesh and of the face do not quite coincide."""
 
 
-def self_shadow(transfer: Any, transfer0: Any, light: Any, floor: float = 0.15) -> Any:
+def self_shadow(transfer: Any, transfer0: Any, light: Any, floor: float = SHADOW_FLOOR) -> Any:
     """How much of the light reaches a point past the head itself: V = (T·L) / (T₀·L).
 
     Args:

@@ -3,10 +3,11 @@ import pytest
 
 from relitalk_engine.lighting import lit_sphere
 from relitalk_engine.lighting.light import Light
+from relitalk_engine.lighting.portrait import departure
 from relitalk_engine.lighting.rigs import directional
 from relitalk_engine.media.images import encode_uint8, srgb_to_linear
 from relitalk_engine.reflectance.passes import FramePasses
-from relitalk_engine.reflectance.relight import bake, compose, decompose, departure, look_up, relight
+from relitalk_engine.reflectance.relight import bake, compose, decompose, look_up, relight
 from relitalk_engine.reflectance.shadow import self_shadow
 
 SIZE = 96
