@@ -155,27 +155,6 @@ class _StandIns:
         return self._make(self._which[index])
 
 
-def base_order(frames: int, available: int, take_fps: Fraction, base_fps: Fraction) -> np.ndarray:
-    """Which base frame each frame of a take stands on: forwards, then backwards, and so on.
-
-    Args:
-        frames: of the take.
-        available: frames of the base.
-        take_fps: frames per second of the take.
-        base_fps: of the base.
-
-    Returns:
-        [frames] int64.
-    """
-    steps = (np.arange(frames, dtype=np.int64) * base_fps.numerator * take_fps.denominator) // (
-        base_fps.denominator * take_fps.numerator
-    )
-    if available == 1:
-        return np.zeros(frames, np.int64)
-    there_and_back = steps % (2 * available - 2)
-    return np.minimum(there_and_back, 2 * available - 2 - there_and_back)
-
-
 def source_frame(base: Base, frame: int, cache: dict[str, object]) -> np.ndarray:
     """A whole frame of the base's source, for --full-frame; quick where frames are asked for in order.
 

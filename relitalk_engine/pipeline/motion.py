@@ -11,9 +11,10 @@ import numpy as np
 from ..face.fitting import HeadFit
 from ..media.audio import audio_seconds, read_audio
 from ..speech.features import PhoneFeatures
-from .base import Base, base_order
+from .base import Base
 from .options import OutOptions, VoiceOptions
 from .person import Person
+from .turning import frame_order
 
 SMOOTHING = 0.02
 """Seconds of the Gaussian that smooths the mouth at --smooth 1."""
@@ -82,7 +83,7 @@ def plan_motion(person: Person, base: Base, frames: int, mouth: np.ndarray | Non
         mouth: [T, M] driven mouth actions; None: the base's own.
         out: for --freeze.
     """
-    order = base_order(frames, len(base.fit), person.subject.info.fps, base.fps)
+    order = frame_order(frames, base.fit, person.head, person.subject.info.fps, base.fps)
     if out.freeze is not None:
         order[:] = min(out.freeze, len(base.fit) - 1)
     fit = base.fit.select(order)
