@@ -18,6 +18,8 @@ from ..events import Reporter
 from . import arguments, stopping
 
 LOG_FILE = "log.txt"
+BUG_FILE = "bug.txt"
+"""Where a job keeps what its mender needs, should the engine stumble."""
 
 # Threads that wait by spinning take the cores from whatever else runs: a busy machine, Blender too, then crawls.
 # Read once, when torch loads its OpenMP, so it has to stand before that.
@@ -51,9 +53,9 @@ def main(argv: list[str] | None = None) -> int:
     except Cancelled:
         return _say(reporter, stopping.cancelled_error())
     except (ReliTalkError, KeyboardInterrupt, OSError, ImportError, MemoryError) as error:
-        return _say(reporter, _sentence(error))
+        return _say(reporter, _sentence(error, reporter.job))
     except Exception as error:  # noqa: BLE001 - a bug: it is kept for its mender, and the user sees a sentence
-        return _say(reporter, _sentence(error))
+        return _say(reporter, _sentence(error, reporter.job))
     finally:
         reporter.close()
 
@@ -98,7 +100,7 @@ def _own_the_terminal(events: bool, job: Path | None) -> TextIO | None:
     return lines
 
 
-def _sentence(error: BaseException) -> ReliTalkError:
+def _sentence(error: BaseException, job: Path | None) -> ReliTalkError:
     """Whatever was raised, as a sentence with a hint and an exit code."""
     if isinstance(error, ReliTalkError):
         return error
@@ -124,11 +126,21 @@ def _sentence(error: BaseException) -> ReliTalkError:
         )
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ReliTalkError("no_permission", f"{error.filename} may not be read or written.", "Check its permissions.")
-    with tempfile.NamedTemporaryFile("w", prefix="relitalk-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write("".join(traceback.format_exception(error)))
     return ReliTalkError(
         "bug",
         f"ReliTalk stumbled over itself ({type(error).__name__}: {error}).",
-        f"This is a bug; {file.name} says where it happened.",
+        f"This is a bug; {_kept(error, job)} says where it happened.",
         BUG,
     )
+
+
+def _kept(error: BaseException, job: Path | None) -> Path:
+    """Where the traceback is kept: in the job's folder, else in one for files of a short life."""
+    words = "".join(traceback.format_exception(error))
+    if job is not None:
+        with contextlib.suppress(OSError):
+            (job / BUG_FILE).write_text(words, encoding="utf-8")
+            return job / BUG_FILE
+    with tempfile.NamedTemporaryFile("w", prefix="relitalk-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write(words)
+    return Path(file.name)

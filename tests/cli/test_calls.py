@@ -166,6 +166,15 @@ def test_a_bug_is_a_sentence_and_its_traceback_is_kept(capsys, monkeypatch):
     kept.unlink()
 
 
+def test_a_job_keeps_the_traceback_of_a_bug_in_its_folder(capsys, monkeypatch, tmp_path):
+    from relitalk_engine.cli import commands
+
+    monkeypatch.setitem(commands.COMMANDS, "doctor", lambda *_: 1 // 0)
+    _, error = refused(capsys, "doctor", "--job", tmp_path)
+    assert "ZeroDivisionError" in (tmp_path / "bug.txt").read_text()
+    assert str(tmp_path / "bug.txt") in error["hint"]
+
+
 def test_every_option_of_the_contract_is_there():
     words = (
         "render s --audio a.wav --light dir:-30,20,2 --light-rotation -90 --light-strength 2 --video v.mp4 --start 1 "
