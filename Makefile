@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3.11)
 BIN := .venv/bin
 READY := .venv/.ready
-CHECKED := relitalk_engine relitalk_addon/jobs.py relitalk_addon/engine.py
+CHECKED := relitalk_engine $(addprefix relitalk_addon/,jobs.py launch.py turn.py hardware.py engine.py)
 
 .PHONY: demo test lint bench zip clean
 

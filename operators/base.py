@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty
+from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
 from ..relitalk_addon import compat, jobs, preferences, settings, watch
@@ -26,7 +26,7 @@ def allowed(cls: type, context: bpy.types.Context, *reasons: Callable[[bpy.types
     for reason in reasons:
         why = reason(context)
         if why:
-            cls.poll_message_set(why)
+            cls.poll_message_set(compat.translated(why))
             return False
     return True
 
@@ -38,7 +38,7 @@ def engine_missing(_: bpy.types.Context) -> str:
 
 def confirmed(operator: Operator, context: bpy.types.Context, event: bpy.types.Event, *questions: str) -> set[str]:
     """Ask the person at the button what is to be asked, if anything, and go on."""
-    question = " ".join(filter(None, questions))
+    question = " ".join(compat.translated(question) for question in questions if question)
     if question:
         return context.window_manager.invoke_confirm(operator, event, message=question)
     return operator.execute(context)
@@ -52,6 +52,12 @@ def about_the_view(context: bpy.types.Context) -> str:
     return ""
 
 
+def refuse(operator: Operator, error: ReliTalkError) -> set[str]:
+    """Say why nothing was done."""
+    operator.report({"ERROR"}, str(error))
+    return {"CANCELLED"}
+
+
 class Argued:
     """An operator whose unset arguments mean the scene's settings."""
 
@@ -63,7 +69,7 @@ class Argued:
 
 
 class Waiting:
-    """An operator that begins a job: it waits for it where there is no window, else it is shown in the panel."""
+    """An operator that begins jobs: it waits for them where there is no window, else they are shown in the panel."""
 
     wait: BoolProperty(
         name="Wait", default=bpy.app.background, options=ARGUMENT,
@@ -80,7 +86,7 @@ class Waiting:
         try:
             job = begin()
         except ReliTalkError as error:
-            return self.refuse(error)
+            return refuse(self, error)
         if not self.wait:
             watch.follow(job)
             self.report({"INFO"}, f"{job.order.title}: begun, see the panel Jobs")
@@ -95,10 +101,20 @@ class Waiting:
         try:
             then(job)
         except ReliTalkError as error:
-            return self.refuse(error)
+            return refuse(self, error)
         return {"FINISHED"}
 
-    def refuse(self, error: ReliTalkError) -> set:
-        """Say why nothing was done."""
-        self.report({"ERROR"}, str(error))
-        return {"CANCELLED"}
+
+class OfJob:
+    """An operator that works on a job: the one that is named, else the chosen one, else the newest that runs."""
+
+    job: StringProperty(
+        name="Job", options=ARGUMENT, description="The job's name; empty: the one chosen in the panel, or that runs",
+    )
+
+    def chosen(self) -> jobs.Job | None:
+        """The job that is meant; None, and an error said, where there is none."""
+        found = watch.named(self.job) if self.job else watch.chosen() or watch.running()
+        if found is None:
+            self.report({"ERROR"}, f"There is no job {self.job}." if self.job else "No job runs.")
+        return found

@@ -13,13 +13,17 @@ from .place import place
 class _Take(Argued, Waiting):
     """What the two have in common."""
 
-    subject: StringProperty(name="Subject", subtype="DIR_PATH", options=PATH)
+    subject: StringProperty(
+        name="Subject", subtype="DIR_PATH", options=PATH, description="Its folder, or its name in the library",
+    )
     light: StringProperty(
         name="Light", options=ARGUMENT, description="source, matched, a light's or panorama's file, or dir:AZ,EL",
     )
     background: StringProperty(name="Background", options=ARGUMENT, description="none, keep, an image or #rrggbb")
     frames: StringProperty(name="Frames", options=ARGUMENT, description="A:B, frames A to B-1; empty: all")
-    take: StringProperty(name="Take", subtype="DIR_PATH", options=PATH)
+    take: StringProperty(
+        name="Take", subtype="DIR_PATH", options=PATH, description="The new take's folder, or its name in the library",
+    )
     place: BoolProperty(name="Place", default=True, options=ARGUMENT, description="Stand the take in the scene")
 
     def invoke(self, context, event):
@@ -48,7 +52,9 @@ class RELITALK_OT_render(_Take, Operator):
     bl_label = "Render Take"
     bl_options = {"REGISTER", "UNDO"}
 
-    audio: StringProperty(name="Audio", subtype="FILE_PATH", options=PATH)
+    audio: StringProperty(
+        name="Audio", subtype="FILE_PATH", options=PATH, description="What is said: a sound file or a film",
+    )
 
     @classmethod
     def poll(cls, context):

@@ -10,22 +10,32 @@ from .base import ARGUMENT, PATH, Argued, Waiting, allowed, engine_missing
 
 
 class RELITALK_OT_train(Argued, Waiting, Operator):
-    """Learn the person in the video, in a process of its own; Blender stays usable"""
+    """Learn the person in the video, in a process of its own; Blender stays usable. Undo does not reach it"""
 
     bl_idname = "relitalk.train"
     bl_label = "Train Subject"
     bl_options = {"REGISTER"}
 
-    video: StringProperty(name="Video", subtype="FILE_PATH", options=PATH)
-    subject: StringProperty(name="Subject", subtype="DIR_PATH", options=PATH)
-    preset: StringProperty(name="Preset", options=ARGUMENT, description="A quality preset's name")
+    video: StringProperty(
+        name="Video", subtype="FILE_PATH", options=PATH, description="A clip of one person who speaks",
+    )
+    subject: StringProperty(
+        name="Subject", subtype="DIR_PATH", options=PATH, description="Its new folder, or its name in the library",
+    )
+    preset: StringProperty(name="Quality", options=ARGUMENT, description="A quality preset's name")
     device: StringProperty(name="Device", options=ARGUMENT, description="auto, cpu or cuda")
-    seed: IntProperty(name="Seed", min=0, options=ARGUMENT)
-    start: FloatProperty(name="Start", min=0.0, options=ARGUMENT, description="Seconds into the video")
-    duration: FloatProperty(name="Duration", min=0.0, options=ARGUMENT, description="Seconds; 0: to the end")
+    seed: IntProperty(name="Seed", min=0, options=ARGUMENT, description="The same seed learns the same subject")
+    start: FloatProperty(
+        name="Start", min=0.0, options=ARGUMENT, unit="TIME_ABSOLUTE", description="Seconds into the video",
+    )
+    duration: FloatProperty(
+        name="Duration", min=0.0, options=ARGUMENT, unit="TIME_ABSOLUTE", description="Seconds; 0: to the end",
+    )
     resume: BoolProperty(name="Resume", options=ARGUMENT, description="Go on where an earlier training stopped")
     force: BoolProperty(name="Replace", options=ARGUMENT, description="Replace a subject of this name")
-    consent: BoolProperty(name="The Person Agreed", options=ARGUMENT)
+    consent: BoolProperty(
+        name="The Person Agreed", options=ARGUMENT, description="The person in the video agreed to be portrayed",
+    )
 
     @classmethod
     def poll(cls, context):

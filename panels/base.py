@@ -8,6 +8,25 @@ import bpy
 
 from ..relitalk_addon import compat, jobs
 
+LETTER = 6.3
+"""Width of a letter of Blender's interface font, in points, on average."""
+STAGES = {
+    "track": "Finding the face",
+    "fit": "Fitting the head",
+    "store": "Storing the clip",
+    "speech": "Learning the speech",
+    "reflectance: looking": "Looking at the skin",
+    "reflectance: coarse": "Rough shape and light",
+    "reflectance: decomposition": "Skin and light apart",
+    "passes": "Writing the passes",
+    "mouths": "Collecting mouths",
+    "synthesis": "Learning the mouth",
+    "report": "Writing the report",
+    "voice": "Hearing the voice",
+    "frames": "Painting the frames",
+}
+"""The engine's stages in words for a person."""
+
 
 class Tab:
     """A panel of the sidebar tab ReliTalk."""
@@ -35,21 +54,41 @@ def button(layout: bpy.types.UILayout, operator: str, why_not: str, **look: str)
 
 def hint(layout: bpy.types.UILayout, sentence: str, icon: str = "INFO") -> None:
     """A sentence, broken into lines that the sidebar can show."""
+    lines(layout, compat.translated(sentence), icon)
+
+
+def lines(layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None:
+    """A text as it is, broken into lines that the sidebar can show."""
     scale = bpy.context.preferences.system.ui_scale
-    room = max(18, int((bpy.context.region.width / scale - 75) / 6.2))
+    indent = 40 if icon == "NONE" else 62
+    room = max(18, int((bpy.context.region.width / scale - indent) / LETTER))
     column = layout.column(align=True)
-    column.scale_y = 0.8
-    for number, line in enumerate(wrap(sentence, room)):
-        column.label(text=line, icon=icon if number == 0 or icon == "NONE" else "BLANK1")
+    column.scale_y = 0.75
+    broken = [part for line in text.splitlines() for part in wrap(line, room, break_on_hyphens=False)]
+    for number, line in enumerate(broken):
+        column.label(text=line, translate=False, icon=icon if number == 0 or icon == "NONE" else "BLANK1")
 
 
 def progress(layout: bpy.types.UILayout, job: jobs.Job) -> None:
-    """A running job: stage, bar, time left, cancel."""
+    """A job that has not ended: stage, bar, time left, cancel."""
     row = layout.row(align=True)
-    compat.progress(row, factor=job.fraction, text=f"{job.stage} {time_left(job.eta_s)}".strip())
+    compat.progress(row, factor=job.fraction, text=" ".join(filter(None, (stage(job), time_left(job.eta_s)))))
     row.operator("relitalk.cancel", text="", icon="X").job = job.name
+
+
+def stage(job: jobs.Job) -> str:
+    """What a job does now, in words."""
+    return compat.translated(STAGES.get(job.stage, job.stage))
 
 
 def time_left(seconds: float | None) -> str:
     """Time left in minutes and seconds."""
-    return "" if seconds is None else f"({int(seconds) // 60}:{int(seconds) % 60:02d} left)"
+    return "" if seconds is None else f"({clock(seconds)} left)"
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds."""
+    whole = int(seconds)
+    hours = f"{whole // 3600}:" if whole >= 3600 else ""
+    minutes = whole % 3600 // 60
+    return f"{hours}{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

@@ -1,11 +1,11 @@
-"""The panel Subject: the engine, the clip, the training."""
+"""The panel Subject: the clip, how carefully it is learnt, the training, and the clip's frames."""
 
 from __future__ import annotations
 
 from bpy.types import Panel
 
-from ..relitalk_addon import preferences, settings, watch
-from .base import Tab, button, hint, progress
+from ..relitalk_addon import pictures, preferences, presets, settings, watch
+from .base import Tab, button, progress
 
 
 class RELITALK_PT_subject(Tab, Panel):
@@ -16,24 +16,32 @@ class RELITALK_PT_subject(Tab, Panel):
 
     def draw(self, context):
         chosen, column = settings.get(context), self.column()
-        missing = preferences.engine_complaint()
-        setting_up = watch.running("set_up")
-        if setting_up:
-            progress(column, setting_up)
-        elif missing:
-            hint(column, missing, icon="ERROR")
-            button(column, "relitalk.set_up_engine", "", icon="IMPORT")
-            column.separator()
         column.prop(chosen, "video")
         column.prop(chosen, "subject")
-        column.prop(chosen, "preset")
+        row = column.row(align=True)
+        row.prop(chosen, "preset")
+        row.operator("relitalk.keep_quality", text="", icon="ADD")
+        if chosen.preset in presets.own_names():
+            row.operator("relitalk.edit_quality", text="", icon="GREASEPENCIL")
+            row.operator("relitalk.remove_quality", text="", icon="REMOVE")
         column.prop(chosen, "device")
         column.prop(chosen, "seed")
-        row = column.row()
-        row.use_property_split = False
-        row.prop(chosen, "consent")
+        column.prop(chosen, "consent")
         training = watch.running("train")
         if training:
             progress(column, training)
         else:
-            button(column, "relitalk.train", "" if missing else settings.why_not_train(context), icon="ARMATURE_DATA")
+            missing = "Set up the engine first" if preferences.engine_complaint() else ""
+            button(column, "relitalk.train", missing or settings.why_not_train(context), icon="ARMATURE_DATA")
+        self._clip(context)
+
+    def _clip(self, context):
+        clip, _ = settings.subject_clip(context)
+        if clip is None:
+            return
+        box = self.layout.box().column()
+        box.use_property_split = False
+        icon = pictures.icon(pictures.CLIP)
+        if icon:
+            box.template_icon(icon, scale=8.0)
+        box.prop(context.window_manager, "relitalk_position", text="Look at the Clip", slider=True)

@@ -73,6 +73,18 @@ def online() -> bool:
     return getattr(bpy.app, "online_access", True)
 
 
+def translated(sentence: str) -> str:
+    """A sentence in the language of Blender's interface, where a translation of it is there."""
+    return bpy.app.translations.pgettext_iface(sentence)
+
+
+def extension_folder(name: str) -> str:
+    """A folder of the extension's own in the user's Blender; older ones than 4.2, in a test, know no extensions."""
+    if hasattr(bpy.utils, "extension_path_user"):
+        return bpy.utils.extension_path_user(ROOT, path=name, create=True)
+    return bpy.utils.user_resource("CONFIG", path=f"relitalk/{name}", create=True)
+
+
 def progress(layout: bpy.types.UILayout, factor: float, text: str) -> None:
     """A bar; a line of words where a Blender older than 4.0 draws the panels in a test."""
     if hasattr(layout, "progress"):

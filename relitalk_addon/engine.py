@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -39,9 +40,14 @@ class Engine:
         """The command line of one engine call."""
         return [str(self.python), "-m", "relitalk_engine", *arguments]
 
+    def queued(self, *arguments: str) -> list[str]:
+        """The command line of one engine call that waits for its turn first."""
+        waiting = f"{self.code.name}.relitalk_addon.turn"
+        return [str(self.python), "-m", waiting, *self.command(*arguments)]
+
     def environ(self) -> dict[str, str]:
         """The process environment of an engine call: nothing of Blender's own Python gets in."""
-        return clean_environ(self.code)
+        return clean_environ(self.code, self.code.parent)
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,12 @@ class Found:
     """A sentence; empty where nothing is known against it."""
 
 
-def clean_environ(code: Path) -> dict[str, str]:
+def clean_environ(*code: Path) -> dict[str, str]:
     """This process's environment without what would mislead another Python, with `code` to import from."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
     return environ | {
-        "PYTHONPATH": str(code), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join(map(str, code)), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
@@ -82,11 +88,34 @@ def environment_of(home: Path, root: Path = ROOT) -> Path:
     return home / f"env-{digest}"
 
 
-def mark_ready(environment: Path) -> None:
+def mark_ready(environment: Path, backend: str = "CPU") -> None:
     """Say that an environment is whole; written last, so that a set-up that was killed does not count."""
     beside = environment / (MARKER + ".new")
-    beside.write_text(json.dumps({"engine": __version__}), encoding="utf-8")
+    beside.write_text(json.dumps({"engine": __version__, "backend": backend}), encoding="utf-8")
     os.replace(beside, environment / MARKER)
+
+
+def remove(home: Path) -> None:
+    """Take the engine off the disk: its environments, the copies of its code, its tools. Subjects and takes stay.
+
+    Raises:
+        ReliTalkError: something of it cannot be removed.
+    """
+    for path in [*home.glob("env-*"), *home.glob("tools"), *home.glob("*/relitalk")]:
+        shutil.rmtree(path.parent if path.name == "relitalk" else path, ignore_errors=True)
+    if any(home.glob("env-*")):
+        raise ReliTalkError("unwritable", f"{home} cannot be emptied.", "Check who may write to it, or delete it.")
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What a Python said of itself when it was last asked, for those who may not ask."""
+
+    stamp: int
+    complaint: str
+
+
+_checked: dict[Path, _Checked] = {}
 
 
 def find_python(preferred: str, home: Path, root: Path = ROOT) -> Found:
@@ -105,6 +134,9 @@ def find_python(preferred: str, home: Path, root: Path = ROOT) -> Found:
             python = python_in(python)
         if not python.is_file():
             return Found(None, origin, f"There is no Python at {python}. Correct the path in the preferences.")
+        said = _checked.get(python)
+        if said is not None and said.stamp == python.stat().st_mtime_ns:
+            return Found(python, origin, said.complaint)
         return Found(python, origin)
     own = environment_of(home, root)
     if (own / MARKER).is_file() and python_in(own).is_file():
@@ -141,6 +173,13 @@ def check_python(python: Path, root: Path = ROOT) -> str:
     Returns:
         A sentence that says what it lacks; empty where it lacks nothing.
     """
+    complaint = _ask(python, root)
+    with contextlib.suppress(OSError):
+        _checked[python] = _Checked(python.stat().st_mtime_ns, complaint)
+    return complaint
+
+
+def _ask(python: Path, root: Path) -> str:
     needs = tuple(name for name in map(_applies, requirements(root)) if name)
     try:
         version, lacks = _lacks(python, python.stat().st_mtime_ns, needs)
@@ -149,6 +188,7 @@ def check_python(python: Path, root: Path = ROOT) -> str:
     if not (3, 11) <= version <= (3, 12):
         return f"{python} is Python {version[0]}.{version[1]}; the engine runs on 3.11 and 3.12."
     if lacks:
+        _lacks.cache_clear()  # they may be installed any moment
         return f"{python} lacks {', '.join(lacks)}. Install them there with pip, or press Set up engine."
     return ""
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from ..relitalk_engine.errors import Cancelled, MissingPart, ReliTalkError
 from ..relitalk_engine.events import Reporter
-from . import engine
+from . import engine, hardware
 
 STAGES = ("Finding uv", "Making the environment", "Installing packages", "Checking")
 OFFLINE = "Check the network and press Set up engine again; what was downloaded is kept. The job's log says more."
 TAIL = 4
 
 
-def make(home: Path, code: Path, reporter: Reporter, uv: str = "") -> Path:
+def make(home: Path, code: Path, reporter: Reporter, uv: str = "", backend: str = "AUTO") -> Path:
     """Make the engine's environment and return its interpreter.
 
     Args:
@@ -31,12 +31,16 @@ def make(home: Path, code: Path, reporter: Reporter, uv: str = "") -> Path:
         code: the copy of the engine that is installed.
         reporter: told the progress; asked whether to stop.
         uv: path of uv; empty: the one on PATH, else one fetched into `home`.
+        backend: what torch shall compute on, a key of `hardware.backends`.
 
     Raises:
         MissingPart: uv or a package cannot be had.
         Cancelled: the user asked to stop.
     """
-    place = engine.environment_of(home, code)
+    place, build = engine.environment_of(home, code), hardware.chosen(backend)
+    no_room = hardware.lacks_room(home, build)
+    if no_room:
+        raise MissingPart("no_room", no_room)
     home.mkdir(parents=True, exist_ok=True)
     reporter.progress(STAGES[0], 0, len(STAGES))
     uv = uv or _find_uv(home, reporter)
@@ -45,14 +49,26 @@ def make(home: Path, code: Path, reporter: Reporter, uv: str = "") -> Path:
     _call([uv, "venv", "--python", engine.PYTHON_VERSION, "--seed", str(place)], "make the environment", reporter)
     python = engine.python_in(place)
     reporter.progress(STAGES[2], 2, len(STAGES))
+    if build.torch:
+        _own_torch(uv, python, code, build, reporter)
     _call([str(python), "-m", "pip", "install", "--progress-bar", "off", str(code)], "install the packages", reporter)
     reporter.progress(STAGES[3], 3, len(STAGES))
     complaint = engine.check_python(python, code)
     if complaint:
         raise MissingPart("set_up_failed", complaint, OFFLINE)
-    engine.mark_ready(place)
+    engine.mark_ready(place, build.key)
     reporter.progress(STAGES[3], 4, len(STAGES))
     return python
+
+
+def _own_torch(uv: str, python: Path, code: Path, build: hardware.Backend, reporter: Reporter) -> None:
+    """Take the build of torch that the machine wants; PyPI's serves where it cannot be had, only larger or slower."""
+    torch = next(need for need in engine.requirements(code) if need.startswith("torch"))
+    wanted = ["--torch-backend", build.torch]
+    try:
+        _call([uv, "pip", "install", "--python", str(python), *wanted, torch], "fetch torch", reporter)
+    except MissingPart as error:
+        reporter.warning(f"torch for {build.name} could not be had, so the common build was taken. {error.message}")
 
 
 def _find_uv(home: Path, reporter: Reporter) -> str:
@@ -113,10 +129,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--job", type=Path, required=True)
     parser.add_argument("--uv", default="")
+    parser.add_argument("--backend", default="AUTO")
     options = parser.parse_args(arguments)
     reporter = Reporter(job=options.job, quiet=True)
     try:
-        python = make(options.home, engine.ROOT, reporter, options.uv)
+        python = make(options.home, engine.ROOT, reporter, options.uv, options.backend)
     except Cancelled:
         reporter.error(ReliTalkError("cancelled", "Set up engine was cancelled.", exit_code=3))
         return 3

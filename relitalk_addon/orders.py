@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
 from ..relitalk_engine.errors import ReliTalkError
 from ..relitalk_engine.subject import Subject
-from . import engine, jobs, preferences, settings, world_light
+from . import engine, hardware, jobs, launch, preferences, presets, settings, watch, world_light
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class TakeOrder:
     place: bool = True
     video: str = ""
     """The training clip, after which a subject is named that is not."""
+    awaited: bool = False
+    """Whether the subject is still made by a job that goes before."""
 
 
 def train(context: bpy.types.Context, order: TrainOrder) -> jobs.Job:
@@ -64,12 +66,18 @@ def train(context: bpy.types.Context, order: TrainOrder) -> jobs.Job:
     place = settings.subject_place(order.subject, order.video)
     if (place / "subject.json").exists() and not (order.resume or order.force):
         raise ReliTalkError("exists", f"The subject {place} exists already.", "Choose another name.")
-    command = ["train", str(video), "-o", str(place), "--preset", _preset(order.preset), "--device", order.device]
+    if place in watch.coming():
+        raise ReliTalkError("busy", f"{place.stem} is being trained already.", "Choose another name, or wait.")
+    command = ["train", str(video), "-o", str(place), "--preset", presets.quality_for_engine(order.preset)]
+    command += ["--device", order.device]
     command += ["--seed", str(order.seed), "--start", str(order.start), "--consent", "yes"]
     command += ["--duration", str(order.duration)] if order.duration > 0 else []
     command += ["--resume"] if order.resume else []
     command += ["--force"] if order.force else []
-    return _begin(context, "train", f"Train {place.stem}", place, lambda _: command)
+    made = jobs.Order(
+        "train", f"Train {place.stem}", str(place), lane=_lane(order.device), source=str(video), **_home(context),
+    )
+    return _begin(made, lambda _: command)
 
 
 def take(context: bpy.types.Context, order: TakeOrder) -> jobs.Job:
@@ -81,13 +89,18 @@ def take(context: bpy.types.Context, order: TakeOrder) -> jobs.Job:
     chosen = settings.get(context)
     if not order.subject and not order.video:
         raise ReliTalkError("no_subject", "No subject is chosen.", "Train one, or choose one, first.")
-    subject = Subject.open(settings.subject_place(order.subject, order.video))
-    if not (subject.info.consent.given or chosen.consent):
-        raise ReliTalkError(
-            "no_consent", f"No consent is recorded for {subject.info.name}.",
-            "Confirm in the panel Subject that the person agreed.",
-        )
-    place = settings.take_place(order.take, subject.path, order.audio)
+    folder = settings.subject_place(order.subject, order.video)
+    if not order.awaited:
+        subject = Subject.open(folder)
+        if not (subject.info.consent.given or chosen.consent):
+            raise ReliTalkError(
+                "no_consent", f"No consent is recorded for {subject.info.name}.",
+                "Confirm in the panel Subject that the person agreed.",
+            )
+    coming = watch.coming()
+    place = settings.take_place(order.take, folder, order.audio, coming)
+    if place in coming:
+        raise ReliTalkError("busy", f"{place.name} is being made already.", "Choose another name, or wait.")
     kind = "render" if order.audio else "relight"
     voice = _voice(chosen, _existing(order.audio, "audio")) if order.audio else []
     if order.light not in {settings.MATCHED, "source", "olat"} and not order.light.startswith("dir:"):
@@ -97,46 +110,75 @@ def take(context: bpy.types.Context, order: TakeOrder) -> jobs.Job:
         background = str(_existing(background, "background image"))
     force = ["--force"] if place.exists() else []
 
-    def command(folder: Path) -> list[str]:
-        light = world_light.spec_for_job(context.scene, order.light, folder)
+    def command(job: Path) -> list[str]:
+        light = world_light.spec_for_job(context.scene, order.light, job)
         frames = ["--frames", order.frames] if order.frames else []
         return [
-            kind, str(subject.path), *voice, "--light", light, "--background", background, *frames, "--exr",
+            kind, str(folder), *voice, "--light", light, "--background", background, *frames, "--exr",
             "--device", chosen.device, "-o", str(place), *force,
         ]
 
-    return _begin(context, kind, f"{kind.capitalize()} {place.name}", place, command, order.place)
+    made = jobs.Order(
+        kind, f"{kind.capitalize()} {place.name}", str(place), lane=_lane(chosen.device), place=order.place,
+        source=str(folder / "frames.mkv"), **_home(context),
+    )
+    return _begin(made, command)
 
 
-def set_up(context: bpy.types.Context) -> jobs.Job:
-    """Begin to make the engine's own environment.
+def again(context: bpy.types.Context, job: jobs.Job) -> jobs.Job:
+    """Take a job up once more that was cancelled or failed, with the engine of now.
 
     Raises:
-        ReliTalkError: its place cannot be written.
+        ReliTalkError: there is nothing to take up, or the engine is not ready.
+    """
+    order = replace(launch.again(job), **_home(context))
+    return _begin(order, lambda folder: launch.carry_over(job.folder, folder, order.words))
+
+
+def set_up(backend: str = "AUTO") -> jobs.Job:
+    """Begin to make the engine's own environment.
+
+    Args:
+        backend: what it shall compute on, a key of `hardware.backends`.
+
+    Raises:
+        ReliTalkError: its place cannot be written, or has no room.
     """
     home = preferences.engine_home()
+    build = hardware.chosen(backend)
+    no_room = hardware.lacks_room(home, build)
+    if no_room:
+        raise ReliTalkError("no_room", no_room)
     code = engine.copy_code(home)
     module = f"{code.name}.relitalk_addon.environment"
-    command = [sys.executable, "-m", module, "--home", str(home)]
+    command = [sys.executable, "-m", module, "--home", str(home), "--backend", build.key]
     made = jobs.Order("set_up", "Set up engine", str(engine.environment_of(home)), command)
-    return jobs.start(preferences.jobs_folder(), made, engine.clean_environ(code.parent))
+    return launch.start(preferences.jobs_folder(), made, engine.clean_environ(code.parent))
 
 
-def _begin(
-    context: bpy.types.Context, kind: str, title: str, place: Path, command: Callable[[Path], list[str]],
-    placing: bool = False,
-) -> jobs.Job:
-    """Begin an engine job; `command` is given the job's folder, to lay files there."""
+def _begin(order: jobs.Order, words: Callable[[Path], list[str]]) -> jobs.Job:
+    """Begin an engine job; `words`, what the engine is told, is given the job's folder, to lay files there."""
     ready = preferences.ready_engine()
-    _writable(place)
-    scene = context.scene
-    order = jobs.Order(kind, title, str(place), [], placing, bpy.data.filepath, scene.name, scene.relitalk.frame_start)
-    job = jobs.prepare(preferences.jobs_folder(), order)
+    _writable(Path(order.result))
+    job = launch.prepare(preferences.jobs_folder(), order)
     try:
-        return jobs.launch(job, ready.command(*command(job.folder)), ready.environ())
+        told = words(job.folder)
+        job.order = replace(job.order, words=told)
+        return launch.launch(job, ready.queued(*told), ready.environ())
     except ReliTalkError:
-        jobs.discard(job)
+        launch.discard(job)
         raise
+
+
+def _home(context: bpy.types.Context) -> dict[str, str | int]:
+    """The scene that orders a job, where its result is wanted."""
+    scene = context.scene
+    return {"blend": bpy.data.filepath, "scene": scene.name, "frame_start": scene.relitalk.frame_start}
+
+
+def _lane(device: str) -> str:
+    """The queue in which a job waits: one for the GPU, one for the processor."""
+    return "cpu" if device == "cpu" else "gpu"
 
 
 def _voice(chosen: bpy.types.PropertyGroup, audio: Path) -> list[str]:
@@ -149,12 +191,6 @@ def _existing(text: str, what: str) -> Path:
     if not path.is_file():
         raise ReliTalkError("no_such_file", f"There is no {what} at {path}.", "It may have moved.")
     return path
-
-
-def _preset(name: str) -> str:
-    """A preset's name, or a user's own file under Blender's configuration."""
-    own = Path(bpy.utils.user_resource("CONFIG", path="relitalk/presets")) / f"{name}.toml"
-    return str(own) if own.is_file() else name
 
 
 def _writable(place: Path) -> None:

@@ -33,6 +33,11 @@ class RELITALK_AddonPreferences(bpy.types.AddonPreferences):
         row = box.row()
         row.operator("relitalk.set_up_engine", icon="IMPORT")
         row.operator("relitalk.check_engine", icon="VIEWZOOM")
+        row.operator("relitalk.remove_engine", icon="TRASH")
+        if not compat.online() and not engine_named():
+            row = box.row()
+            row.label(text="Blender is offline; Set Up Engine downloads.", icon="INTERNET_OFFLINE")
+            row.operator("relitalk.allow_online")
         box.prop(self, "engine_python")
         layout.prop(self, "library")
 
@@ -47,6 +52,11 @@ def library() -> Path:
     return Path(bpy.path.abspath(get().library or "~/ReliTalk")).expanduser().absolute()
 
 
+def any_subject() -> bool:
+    """Whether the library holds a subject."""
+    return any((library() / "subjects").glob("*/subject.json"))
+
+
 def jobs_folder() -> Path:
     """Where the jobs of this computer lie."""
     return library() / "jobs"
@@ -54,7 +64,7 @@ def jobs_folder() -> Path:
 
 def engine_home() -> Path:
     """Where the engine's environments and the copies of its code lie; removed with the extension."""
-    return Path(bpy.utils.extension_path_user(compat.ROOT, path="engine", create=True))
+    return Path(compat.extension_folder("engine"))
 
 
 def engine_named() -> bool:

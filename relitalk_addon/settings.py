@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Container
 from pathlib import Path
 
 import bpy
@@ -16,14 +18,8 @@ from bpy.props import (
 )
 
 from ..relitalk_engine.errors import ReliTalkError
-from . import compat, preferences
+from . import compat, preferences, presets
 
-PRESETS = [
-    ("draft", "Draft", "Minutes: to see whether the clip suits"),
-    ("standard", "Standard", "For most uses"),
-    ("high", "High", "Slower, finer"),
-    ("paper", "Paper", "The sizes and weights of the paper"),
-]
 DEVICES = [
     ("auto", "Auto", "The GPU where there is one"),
     ("cpu", "CPU", "The processor"),
@@ -42,6 +38,10 @@ MATCHED = "matched"
 """The setting `light` after Match Light: what `light_sh` says."""
 
 
+def _qualities(_: bpy.types.PropertyGroup, __: bpy.types.Context | None) -> list[tuple[str, str, str, int]]:
+    return presets.quality_items()
+
+
 class RELITALK_Settings(bpy.types.PropertyGroup):
     """The next action's settings; several portraits may stand in a scene."""
 
@@ -53,7 +53,9 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
         name="Subject", subtype="DIR_PATH", options=compat.RELATIVE,
         description="The subject's folder, NAME.relitalk, or a name in the library; empty: named after the video",
     )
-    preset: EnumProperty(name="Preset", items=PRESETS, default="draft", description="How carefully it is learnt")
+    preset: EnumProperty(
+        name="Quality", items=_qualities, description="How carefully it is learnt; your own come after those that ship",
+    )
     device: EnumProperty(name="Device", items=DEVICES, default="auto", description="What the engine computes on")
     seed: IntProperty(name="Seed", min=0, description="The same seed learns the same subject")
     consent: BoolProperty(
@@ -112,14 +114,21 @@ def subject_place(text: str, video: str = "") -> Path:
     return _place(text or path(video).stem, "subjects", ".relitalk")
 
 
-def take_place(text: str, subject: Path, audio: str = "") -> Path:
-    """The take's folder: a path, or a name in the library; empty: a new name after subject and audio."""
+def take_place(text: str, subject: Path, audio: str = "", coming: Container[Path] = ()) -> Path:
+    """The take's folder: a path, or a name in the library; empty: a new name after subject and audio.
+
+    Args:
+        text: as the user gave it.
+        subject: the subject's folder.
+        audio: the sound's path; empty: none.
+        coming: folders that jobs are making.
+    """
     if text:
         return _place(text, "takes", "")
     stem = "_".join(part for part in (subject.stem, path(audio).stem if audio else "relit") if part)
     place = _place(stem, "takes", "")
     number = 1
-    while place.exists():
+    while place.exists() or place in coming:
         number += 1
         place = place.with_name(f"{stem}_{number:02d}")
     return place
@@ -154,6 +163,20 @@ def why_no_subject(context: bpy.types.Context) -> str:
     if not (place / "subject.json").is_file():
         return f"{place.name} is not trained yet"
     return ""
+
+
+def subject_clip(context: bpy.types.Context) -> tuple[Path | None, int]:
+    """The film of the subject's own frames and their number; None where there is no subject yet."""
+    chosen = get(context)
+    if not chosen.subject and not chosen.video:
+        return None, 0
+    place = subject_place(chosen.subject, chosen.video)
+    try:
+        frames = json.loads((place / "subject.json").read_text(encoding="utf-8"))["frames"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, 0
+    clip = place / "frames.mkv"
+    return (clip, int(frames)) if clip.is_file() else (None, 0)
 
 
 def why_not_render(context: bpy.types.Context) -> str:

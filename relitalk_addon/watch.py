@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bpy
+from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringProperty
 
 from . import compat, jobs, preferences
 
@@ -22,10 +23,17 @@ _ticks = 0
 _finished: Callable[[jobs.Job], None] | None = None
 
 
+class RELITALK_ListedJob(bpy.types.PropertyGroup):
+    """A line of the panel Jobs; what it says is read from the job's folder."""
+
+    name: StringProperty(name="Job", description="The name of the job's folder")
+
+
 def follow(job: jobs.Job) -> None:
     """Let a job that was begun here be shown, and finished here when it is done."""
     _known[job.folder] = job
     _mine.add(job.folder)
+    fill_list(job.name)
 
 
 def all_jobs() -> list[jobs.Job]:
@@ -35,50 +43,102 @@ def all_jobs() -> list[jobs.Job]:
     return sorted(_known.values(), key=lambda job: job.name, reverse=True)
 
 
+def named(name: str) -> jobs.Job | None:
+    """The job of a name."""
+    found = _known.get(preferences.jobs_folder() / name)
+    return found or next((job for job in all_jobs() if job.name == name), None)
+
+
+def chosen() -> jobs.Job | None:
+    """The job that is chosen in the panel Jobs."""
+    manager = bpy.context.window_manager
+    lines, index = manager.relitalk_jobs, manager.relitalk_job
+    return named(lines[index].name) if 0 <= index < len(lines) else None
+
+
 def running(kind: str = "") -> jobs.Job | None:
-    """The newest job that runs, of a kind where one is named."""
-    return next((job for job in all_jobs() if job.state is jobs.State.RUNNING and kind in ("", job.order.kind)), None)
+    """The newest job that runs or waits for its turn, of a kind where one is named."""
+    return next((job for job in all_jobs() if not job.state.ended and kind in ("", job.order.kind)), None)
+
+
+def coming() -> set[Path]:
+    """The results that jobs are making."""
+    return {Path(job.order.result) for job in all_jobs() if not job.state.ended}
 
 
 def forget(job: jobs.Job) -> None:
     """Drop a job that was removed."""
     _known.pop(job.folder, None)
     _mine.discard(job.folder)
+    fill_list()
 
 
-def look_around() -> None:
-    """Find the library's jobs again."""
+def forget_all() -> None:
+    """Know nothing, as after a start; what is in the library is found again."""
+    _known.clear()
+    _mine.clear()
+
+
+def look_around() -> bool:
+    """Find the library's jobs again.
+
+    Returns:
+        Whether any came or went.
+    """
     folder = preferences.jobs_folder()
     try:
-        here = {path for path in folder.iterdir() if path.is_dir()}
+        here = {path for path in folder.iterdir() if path not in _known or path.is_dir()}
     except OSError:
         here = set()
-    for path in set(_known) - here:
-        forget(_known[path])
-    for path in here - set(_known):
-        job = jobs.read(path)
-        if job is not None:
-            _known[path] = job
-    for job in _known.values():
-        job.refresh()
+    gone = set(_known) - here
+    for path in gone:
+        del _known[path]
+        _mine.discard(path)
+    fresh = [job for job in map(jobs.read, here - set(_known)) if job is not None]
+    _known.update({job.folder: job for job in fresh})
+    if bpy.app.background:
+        for job in _known.values():
+            job.refresh()
+    return bool(gone or fresh)
+
+
+def fill_list(choose: str = "") -> None:
+    """Bring the panel's list up to date; the chosen line stays chosen.
+
+    Args:
+        choose: the name of the job to choose.
+    """
+    manager = bpy.context.window_manager
+    lines = manager.relitalk_jobs
+    before = lines[manager.relitalk_job].name if 0 <= manager.relitalk_job < len(lines) else ""
+    names = sorted((path.name for path in _known), reverse=True)
+    if names != [line.name for line in lines]:
+        lines.clear()
+        for name in names:
+            lines.add().name = name
+    wanted = choose or before
+    manager.relitalk_job = names.index(wanted) if wanted in names else min(manager.relitalk_job, max(len(names) - 1, 0))
 
 
 def when_finished(call: Callable[[jobs.Job], None] | None) -> None:
-    """Name who is told that a job which was begun here is done."""
+    """Name who is told that a job which was begun here has ended."""
     global _finished
     _finished = call
 
 
-def _tick() -> float:
+def tick() -> float:
+    """Read what the jobs said; the timer's call."""
     global _ticks
     _ticks += 1
-    if _ticks % LOOK_AROUND == 1:
-        look_around()
     changed = False
+    if _ticks % LOOK_AROUND == 1:
+        changed = look_around()
+    if changed or len(bpy.context.window_manager.relitalk_jobs) != len(_known):  # another file was loaded
+        fill_list()
     for job in list(_known.values()):
         if job.refresh():
             changed = True
-            if job.state is not jobs.State.RUNNING and job.folder in _mine:
+            if job.state.ended and job.folder in _mine:
                 _mine.discard(job.folder)
                 if _finished is not None:
                     _finished(job)
@@ -89,13 +149,24 @@ def _tick() -> float:
 
 def register() -> None:
     """Called from the root: without a window nothing is watched, operators wait instead."""
+    bpy.utils.register_class(RELITALK_ListedJob)
+    manager = bpy.types.WindowManager
+    manager.relitalk_jobs = CollectionProperty(type=RELITALK_ListedJob, options={"SKIP_SAVE"})
+    manager.relitalk_job = IntProperty(
+        name="Job", options={"SKIP_SAVE"}, description="The job that is shown below the list",
+    )
+    manager.relitalk_job_log = BoolProperty(
+        name="Log", options={"SKIP_SAVE"}, description="Show the last words of the job's process",
+    )
     if not bpy.app.background:
-        bpy.app.timers.register(_tick, first_interval=1.0, persistent=True)
+        bpy.app.timers.register(tick, first_interval=1.0, persistent=True)
 
 
 def unregister() -> None:
     """Called from the root; the jobs go on."""
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
-    _known.clear()
-    _mine.clear()
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    forget_all()
+    for name in ("relitalk_jobs", "relitalk_job", "relitalk_job_log"):
+        delattr(bpy.types.WindowManager, name)
+    bpy.utils.unregister_class(RELITALK_ListedJob)

@@ -102,17 +102,17 @@ def test_a_job_in_the_background_is_cancelled_by_its_name_and_leaves_nothing_hal
     job = watch.running("train")
     assert job is not None
     ends = time.time() + 60
-    while not job.total and job.state is jobs.State.RUNNING and time.time() < ends:
+    while not job.total and not job.state.ended and time.time() < ends:
         job.refresh()
         time.sleep(0.1)
     assert bpy.ops.relitalk.cancel(job=job.name) == {"FINISHED"}
     ends = time.time() + 30
-    while job.state is jobs.State.RUNNING and time.time() < ends:
+    while not job.state.ended and time.time() < ends:
         job.refresh()
         time.sleep(0.1)
     assert job.state is jobs.State.CANCELLED, job.log()
     assert not Path(job.order.result).exists()
-    watch.unregister()
+    watch.forget_all()
 
 
 def test_what_the_engine_refuses_is_said_in_its_words(engine, tmp_path):

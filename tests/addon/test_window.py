@@ -21,24 +21,26 @@ reporter.done({"take": "x"})
 @pytest.fixture
 def begin(scene, part):
     """Begin a job in the library as an operator without wait does."""
-    jobs, watch, preferences = (part(f"relitalk_addon.{name}") for name in ("jobs", "watch", "preferences"))
+    jobs, launch, watch, preferences = (
+        part(f"relitalk_addon.{name}") for name in ("jobs", "launch", "watch", "preferences")
+    )
 
     def make(kind, result, **fields):
         order = jobs.Order(kind, "A job", str(result), [sys.executable, "-c", DONE], scene=scene.name, **fields)
         environ = dict(os.environ) | {"PYTHONPATH": str(Path(part("relitalk_addon.engine").__file__).parents[1])}
-        job = jobs.start(preferences.jobs_folder(), order, environ)
+        job = launch.start(preferences.jobs_folder(), order, environ)
         watch.follow(job)
         return job
 
     def tick_until_done(job):
         ends = time.time() + 20
-        while job.state is jobs.State.RUNNING and time.time() < ends:
-            watch._tick()
+        while not job.state.ended and time.time() < ends:
+            watch.tick()
             time.sleep(0.05)
         assert job.state is jobs.State.DONE, job.log()
 
     yield make, tick_until_done
-    watch.unregister()
+    watch.forget_all()
 
 
 def test_a_take_is_placed_when_its_job_is_done(begin, scene, make_take):
@@ -70,7 +72,7 @@ def test_jobs_of_an_earlier_blender_are_found_and_can_be_removed(begin, scene, p
     watch = part("relitalk_addon.watch")
     job = make("train", tmp_path / "anna.relitalk")
     tick(job)
-    watch.unregister()  # as a restart forgets
+    watch.forget_all()  # as a restart forgets
     assert [found.name for found in watch.all_jobs()] == [job.name]
     assert bpy.ops.relitalk.remove_job(job=job.name) == {"FINISHED"}
     assert not watch.all_jobs() and not job.folder.exists()
