@@ -129,7 +129,10 @@ def _render(parser: Parser) -> None:
     group.add_argument("--start", type=float, default=0.0, metavar="S", help="seconds into it")
     group = parser.add_argument_group("VOICE")
     group.add_argument("--transcript", metavar="FILE", help="the words, as a text file")
-    group.add_argument("--mouth", type=float, default=1.0, metavar="X", help="how wide the mouth moves (default: 1)")
+    group.add_argument("--motion", metavar="FILE", help="a take's motion.npz or .json, perhaps edited, for the mouth")
+    group.add_argument(
+        "--mouth", type=float, default=1.0, metavar="X", help="how wide the mouth moves, 0.5 to 1.5 (default: 1)"
+    )
     group.add_argument("--smooth", type=float, default=1.0, metavar="X", help="how smoothly it moves (default: 1)")
     group.add_argument("--offset", type=float, default=0.0, metavar="MS", help="the mouth later than the sound, in ms")
     group.add_argument("--motion-only", action="store_true", help="write the motion and no frames")

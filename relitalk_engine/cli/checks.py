@@ -199,6 +199,7 @@ def render_options(arguments: argparse.Namespace) -> RenderOptions:
     transcript = existing(arguments.transcript, "transcript") if arguments.transcript else None
     voice = VoiceOptions(
         transcript=transcript,
+        motion=existing(arguments.motion, "motion") if arguments.motion else None,
         mouth=in_range(arguments.mouth, "--mouth", 0.0, 4.0),
         smooth=in_range(arguments.smooth, "--smooth", 0.0, 20.0),
         offset_ms=in_range(arguments.offset, "--offset", -5000, 5000),

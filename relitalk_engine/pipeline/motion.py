@@ -12,6 +12,7 @@ from ..face.fitting import HeadFit
 from ..media.audio import audio_seconds, read_audio
 from ..speech.features import PhoneFeatures
 from .base import Base
+from .curves import read_mouth
 from .options import OutOptions, VoiceOptions
 from .person import Person
 from .turning import frame_order
@@ -51,7 +52,7 @@ def drive(person: Person, audio: Path, frames: int, voice: VoiceOptions) -> np.n
         person: who speaks.
         audio: the sound.
         frames: T.
-        voice: amplitude, smoothing, offset, transcript.
+        voice: amplitude, smoothing, offset, transcript; or the motion of an earlier take, which is taken as it is.
 
     Returns:
         [T, M] for the head's mouth actions, 0..1.
@@ -59,6 +60,8 @@ def drive(person: Person, audio: Path, frames: int, voice: VoiceOptions) -> np.n
     from scipy.ndimage import gaussian_filter1d
 
     fps = person.subject.info.fps
+    if voice.motion is not None:
+        return read_mouth(voice.motion, person, frames)
     model = person.speech
     samples = read_audio(audio, VOICE_RATE)
     transcript = voice.transcript.read_text(encoding="utf-8").strip() if voice.transcript else ""
@@ -91,26 +94,3 @@ def plan_motion(person: Person, base: Base, frames: int, mouth: np.ndarray | Non
     if mouth is not None:
         psi[:, person.head.mouth_actions] = mouth
     return Motion(order, fit, psi)
-
-
-def write_motion(folder: Path, person: Person, motion: Motion) -> None:
-    """The curves of a take for other rigs: `motion.npz` and `motion.json` with ARKit-named actions per frame."""
-    import json
-
-    names = person.head.expression_names
-    np.savez_compressed(
-        folder / "motion.npz",
-        fps=np.array([person.subject.info.fps.numerator, person.subject.info.fps.denominator]),
-        names=np.array(names),
-        psi=motion.psi,
-        rotation=motion.fit.rotation,
-        translation=motion.fit.translation,
-    )
-    table = {
-        "fps": float(person.subject.info.fps),
-        "names": list(names),
-        "frames": [[round(float(v), 4) for v in row] for row in motion.psi],
-    }
-    (folder / "motion.json").write_text(json.dumps(table), encoding="utf-8")
-
-

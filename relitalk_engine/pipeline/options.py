@@ -52,8 +52,20 @@ class VoiceOptions:
     """Factor on the motion's smoothing."""
     offset_ms: float = 0.0
     """Milliseconds by which the mouth comes later than the sound."""
+    motion: Path | None = None
+    """The curves of an earlier take, perhaps edited, instead of the voice's."""
     motion_only: bool = False
     """Write the motion and no frames."""
+
+    def record(self) -> dict[str, Any]:
+        """What a take keeps of it, so that it can be made again."""
+        return {
+            "mouth": self.mouth,
+            "smooth": self.smooth,
+            "offset_ms": self.offset_ms,
+            "transcript": str(self.transcript or ""),
+            "motion": str(self.motion or ""),
+        }
 
 
 @dataclass(frozen=True)

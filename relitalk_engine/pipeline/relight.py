@@ -12,8 +12,9 @@ from ..media.audio import copy_as_wav, extract_audio
 from ..subject import Subject
 from ..take import Take
 from .base import Base, ClipBase, open_video
+from .curves import write_motion
 from .finish import Finisher, Picture, write_take
-from .motion import Motion, plan_motion, write_motion
+from .motion import Motion, plan_motion
 from .options import RelightOptions, Result
 from .person import Person
 from .render import Later, building, close, frame_range, prepare, read_lights, take_info

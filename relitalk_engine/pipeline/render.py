@@ -21,8 +21,9 @@ from ..subject import Subject
 from ..synthesis.synthesis import Painter
 from ..take import PASSES, Placement, Take, TakeInfo
 from .base import Base, ClipBase, VideoBase, open_video
+from .curves import write_motion
 from .finish import Finisher, Picture, write_take
-from .motion import Motion, drive, plan_motion, take_length, write_motion
+from .motion import Motion, drive, plan_motion, take_length
 from .options import LightOptions, OutOptions, RenderOptions, Result
 from .person import Person
 
@@ -57,7 +58,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
             base = Later(base, options.start)
         motion = plan_motion(person, base, total, mouth, options.out)
         if options.voice.motion_only:
-            write_motion(scratch, person, motion)
+            write_motion(scratch, person, motion, options.voice)
             copy_as_wav(options.audio, scratch / "audio.wav")
             folders.finish(scratch, options.output)
             return {"motion": str(options.output / "motion.npz"), "frames": total}
@@ -73,17 +74,14 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
         )
         info = take_info("render", person, base, motion, frames, options.out, options.light, lights)
         info.audio = {"file": str(options.audio.resolve()), "seconds": round(audio_seconds(options.audio), 4)}
-        info.controls |= {
-            "mouth": options.voice.mouth, "smooth": options.voice.smooth, "offset_ms": options.voice.offset_ms,
-            "transcript": str(options.voice.transcript or ""),
-        }  # fmt: skip
+        info.controls |= options.voice.record()
         shift = base.crop[:2] if options.out.full_frame else (0, 0)
         info.driven = [_box(painter.boxes.driven[k], shift) for k in range(*frames)]
         info.removed = [_box(painter.boxes.removed[k], shift) for k in range(*frames)]
         take = Take(scratch, info)
         prepare(take)
         copy_as_wav(options.audio, take.audio_path)
-        write_motion(take.path, person, motion)
+        write_motion(take.path, person, motion, options.voice)
         finisher = Finisher(person, take, lights, options.out, base)
         with person.observer(motion.fit) as observer:
             pictures = paint(person, base, motion, painter, observer, range(*frames))
