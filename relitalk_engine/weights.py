@@ -28,17 +28,22 @@ class Weights:
     """What the file may begin with; empty: not looked at."""
     read_by: str = ""
     """The part of this version that reads it; empty: none does yet."""
+    or_file: str = ""
+    """Another name that it may have there."""
+    head: str = ""
+    """The head model that it holds, as in a preset; empty: none."""
 
     def path(self) -> Path:
-        """Where it is looked for."""
-        return folder() / self.file
+        """Where it is, or where it is looked for."""
+        other = folder() / self.or_file
+        return other if self.or_file and other.exists() else folder() / self.file
 
     def problem(self) -> str:
-        """What is wrong with the file that lies there; empty: nothing, or there is none."""
+        """What is wrong with what lies there; empty: nothing that can be told at a glance, or there is none."""
         path = self.path()
-        if not path.is_file():
+        if not path.exists():
             return ""
-        size = path.stat().st_size
+        size = sum(part.stat().st_size for part in (path.iterdir() if path.is_dir() else (path,)))
         if size < self.least_bytes:
             return f"it holds {size} bytes, and {self.least_bytes} or more are expected"
         if self.magic:
@@ -88,14 +93,32 @@ REGISTRY = (
         300_000_000,
     ),
     Weights(
-        "FLAME 2020 / 2023 Open",
+        "FLAME 2020 or 2023",
         "flame.pkl",
         "FLAME licence; 2023 Open: CC BY 4.0",
-        "https://flame.is.tue.mpg.de",
+        "https://flame.is.tue.mpg.de (generic_model.pkl or flame2023.pkl)",
         "the Anny head",
-        20_000_000,
+        1_000_000,
+        read_by='a preset with head = "flame" under [fit]',
+        or_file="flame.npz",
+        head="flame",
+    ),
+    Weights(
+        "ICT-FaceKit",
+        "FaceXModel",
+        "MIT",
+        "https://github.com/ICT-VGL/ICT-FaceKit (its folder FaceXModel, whole)",
+        "the Anny head",
+        1_000_000,
+        read_by='a preset with head = "ict" under [fit]',
+        head="ict",
     ),
 )
+
+
+def of_head(kind: str) -> Weights:
+    """The entry that holds a head model."""
+    return next(entry for entry in REGISTRY if entry.head == kind)
 
 
 def folder() -> Path:

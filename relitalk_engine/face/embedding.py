@@ -97,7 +97,7 @@ def _seen(vertices: np.ndarray, faces: np.ndarray, colors: np.ndarray, parts: Pa
     outside = facing & ~parts.eyes & ~parts.hidden
     pixels = [np.argwhere(hits.mask & part[hits.triangle]) for part in (outside, parts.eyes)]
     triangle, bary = np.empty(len(points), np.int64), np.empty((len(points), 3), np.float32)
-    for k, (u, v) in enumerate(points):
+    for k, (u, v) in enumerate(points[:, :2]):
         seen = pixels[k >= IRISES]
         y, x = seen[np.argmin(((seen + 0.5 - (v, u)) ** 2).sum(1))]
         triangle[k], bary[k] = hits.triangle[y, x], hits.bary[y, x]
