@@ -15,7 +15,7 @@ from relitalk_engine.evaluate.metrics import correlation
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.crop import find_crop
 from relitalk_engine.face.fitting import HeadFit, fit
-from relitalk_engine.face.head_model import AnnyHead
+from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.landmarks import track
 from relitalk_engine.media import audio, video
 from relitalk_engine.speech.features import PhoneFeatures, loudness
@@ -53,7 +53,7 @@ class Clip:
 
 def motion(again: bool) -> Iterator[str]:
     """Correlation of the mouth's opening and width with the true ones; the parts of Table 3, and a loudness jaw."""
-    head = AnnyHead.load()
+    head = HeadModel.read()
     for name in ("talk_a", "talk_b"):
         clip = seen(runs.data(f"real/{name}.mp4"), again)
         frames = len(clip.opening)
@@ -85,7 +85,7 @@ def seen(path: Path, again: bool) -> Clip:
         tracked = track(video.read_frames(path), info.frames, QUIET)
         x, y, width, height = find_crop(tracked, info.width, info.height)
         tracked.points[..., :2] -= (x, y)
-        fitted = fit(tracked, AnnyHead.load(), (height, width), FitConfig(), QUIET, fps=float(info.fps))
+        fitted = fit(tracked, HeadModel.read(), (height, width), FitConfig(), QUIET, fps=float(info.fps))
         save_file({k: np.ascontiguousarray(v) for k, v in fitted.tensors().items()}, place)
     fitted = HeadFit.from_tensors(load_file(place))
     points = fitted.landmarks
@@ -103,7 +103,7 @@ def _folds(frames: int) -> Iterator[tuple[int, int, int, int]]:
         yield 0, frames, int(start), int(end)
 
 
-def _fold(head: AnnyHead, clip: Clip, first: int, last: int, start: int, end: int) -> dict[str, list[float]]:
+def _fold(head: HeadModel, clip: Clip, first: int, last: int, start: int, end: int) -> dict[str, list[float]]:
     valid = np.ones(last - first, bool)
     valid[max(0, start - first - 5) : max(0, end - first + 5)] = False
     models = _models(head, clip, clip.features(first, last), valid, first)
@@ -111,7 +111,7 @@ def _fold(head: AnnyHead, clip: Clip, first: int, last: int, start: int, end: in
     return _scores(models, clip.features(start, end), level, clip.opening[start:end], clip.width[start:end])
 
 
-def _models(head: AnnyHead, clip: Clip, features: np.ndarray, valid: np.ndarray, first: int = 0):
+def _models(head: HeadModel, clip: Clip, features: np.ndarray, valid: np.ndarray, first: int = 0):
     psi = clip.fit.psi[first : first + len(features)]
     models = {}
     for label, part in PARTS.items():

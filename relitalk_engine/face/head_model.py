@@ -129,12 +129,3 @@ class HeadModel:
         """[..., 478, C] of a per-vertex field [..., V, C]."""
         corners = field[..., self.faces[self.landmark_triangle], :]
         return np.einsum("nk,...nkc->...nc", self.landmark_bary, corners)
-
-
-class AnnyHead(HeadModel):
-    """Until all who load a head do so by `heads.load_head`."""
-
-    @classmethod
-    def load(cls, path: Path = HEAD_FILE) -> HeadModel:
-        """Read it."""
-        return HeadModel.read(path)

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import ReliTalkError
 from ..face.fitting import HeadFit
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
+from ..face.heads import load_head
 from ..face.observation import Observer
 from ..geometry.surface import vertex_normals
 from ..geometry.visibility import transfer
@@ -43,7 +44,7 @@ def add_weights(subject: Subject, tensors: dict[str, np.ndarray]) -> None:
     write_tensors(subject.weights_path, known | tensors)
 
 
-def head_shadow(head: AnnyHead, fit: HeadFit) -> dict[str, np.ndarray]:
+def head_shadow(head: HeadModel, fit: HeadFit) -> dict[str, np.ndarray]:
     """The head's radiance transfer for `head.safetensors`: of the fitted shape with its mean expression."""
     vertices = head.vertices(fit.beta, fit.psi.mean(0))
     shadowed, bare = transfer(vertices, vertex_normals(vertices, head.faces), head.faces)
@@ -55,13 +56,7 @@ class Person:
 
     def __init__(self, subject: Subject, device: str = "cpu") -> None:
         self.subject, self.device = subject, device
-        self.head = AnnyHead.load()
-        if subject.info.head_model != self.head.name:
-            raise ReliTalkError(
-                "head_model",
-                f'{subject.path} was fitted with the head model "{subject.info.head_model}", which is not here.',
-                "Train the subject again.",
-            )
+        self.head = load_head(subject.info.head_model)
 
     @cached_property
     def _head_tensors(self) -> dict[str, np.ndarray]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import ReliTalkError
 from ..events import Reporter
-from ..face.head_model import AnnyHead
+from ..face.head_model import HeadModel
+from ..face.heads import load_head
 from ..face.identity import chip_matrix, face_trunk
 from ..face.residuals import fitted_landmarks, reprojection
 from ..media.audio import extract_audio, read_audio
@@ -76,6 +77,7 @@ def _begin(options: TrainOptions, reporter: Reporter) -> Subject:
     digest = _digest(options.video)
     if options.resume and (left := Subject.resume(options.output)) is not None:
         same = left.info.source.sha256 == digest and left.info.preset == options.preset.name
+        same = same and left.info.head_model.partition("-")[0] == options.preset.fit.head
         if not same or left.info.start != options.start:
             raise ReliTalkError(
                 "other_training",
@@ -84,8 +86,8 @@ def _begin(options: TrainOptions, reporter: Reporter) -> Subject:
             )
         if left.stage_done("head"):
             return left
-    subject, footage = _store(options, digest, reporter)
-    head = AnnyHead.load()
+    head = load_head(options.preset.fit.head)
+    subject, footage = _store(options, head, digest, reporter)
     fit = fit_footage(footage, head, options.preset.fit, options.device, reporter)
     write_tensors(subject.head_path, fit.tensors() | head_shadow(head, fit))
     errors = reprojection(fitted_landmarks(head, fit), fit.landmarks)[fit.valid]
@@ -95,7 +97,7 @@ def _begin(options: TrainOptions, reporter: Reporter) -> Subject:
     return subject
 
 
-def _store(options: TrainOptions, digest: str, reporter: Reporter):
+def _store(options: TrainOptions, head: HeadModel, digest: str, reporter: Reporter):
     """Begin the subject's folder; frames and sound go into it."""
     info = SubjectInfo(
         name=options.output.stem,
@@ -106,6 +108,7 @@ def _store(options: TrainOptions, digest: str, reporter: Reporter):
         source_size=(1, 1),
         crop=(0, 0, 1, 1),
         start=options.start,
+        head_model=head.name,
         preset=options.preset.name,
         seed=options.seed,
         device=options.device,

@@ -11,7 +11,7 @@ from relitalk_engine.errors import ReliTalkError
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.crop import find_crop
 from relitalk_engine.face.fitting import LIPS, OVAL, HeadFit, fit
-from relitalk_engine.face.head_model import AnnyHead
+from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.landmarks import Track, track
 from relitalk_engine.face.observation import Observer
 from relitalk_engine.media.video import read_frames
@@ -23,7 +23,7 @@ FRAMES = 30
 @pytest.fixture(scope="module")
 def head():
     """The head model that ships."""
-    return AnnyHead.load()
+    return HeadModel.read()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from relitalk_engine.errors import ReliTalkError
-from relitalk_engine.face.head_model import AnnyHead
+from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.pipeline.curves import read_mouth, write_motion
 from relitalk_engine.pipeline.options import VoiceOptions
 
@@ -18,13 +18,13 @@ from relitalk_engine.pipeline.options import VoiceOptions
 class Speaker:
     """As much of a person as the curves need: the head and the frame rate."""
 
-    head: AnnyHead
+    head: HeadModel
     subject: SimpleNamespace
 
 
 @pytest.fixture(scope="module")
 def speaker() -> Speaker:
-    return Speaker(AnnyHead.load(), SimpleNamespace(info=SimpleNamespace(fps=Fraction(30000, 1001))))
+    return Speaker(HeadModel.read(), SimpleNamespace(info=SimpleNamespace(fps=Fraction(30000, 1001))))
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from relitalk_engine.face.fitting import HeadFit
-from relitalk_engine.face.head_model import AnnyHead
+from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.pipeline.turning import frame_order, turning_points
 
 FPS = Fraction(25)
 
 
 @pytest.fixture(scope="module")
-def head() -> AnnyHead:
-    return AnnyHead.load()
+def head() -> HeadModel:
+    return HeadModel.read()
 
 
 def nodding(head, count: int) -> HeadFit:

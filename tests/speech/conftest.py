@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from relitalk_engine.face.head_model import AnnyHead
+from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.media.audio import read_audio
 from relitalk_engine.speech.features import PhoneFeatures
 
@@ -33,5 +33,5 @@ def other_features(other_voice) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def head() -> AnnyHead:
-    return AnnyHead.load()
+def head() -> HeadModel:
+    return HeadModel.read()

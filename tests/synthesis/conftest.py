@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from relitalk_engine.face.fitting import HeadFit
-from relitalk_engine.face.head_model import AnnyHead
+from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.geometry.raster import cast, interpolate
 from relitalk_engine.lighting.sh import shade
 from relitalk_engine.media.images import encode_uint8
@@ -20,7 +20,7 @@ FRAMES = 36
 class Clip:
     """A clip and what is known of it."""
 
-    head: AnnyHead
+    head: HeadModel
     fit: HeadFit
     rgb: np.ndarray
     alpha: np.ndarray
@@ -31,7 +31,9 @@ class Clip:
         return _render(self.head, self.fit, self.sh, frame, psi)[0]
 
 
-def _render(head: AnnyHead, fit: HeadFit, sh: np.ndarray, frame: int, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _render(
+    head: HeadModel, fit: HeadFit, sh: np.ndarray, frame: int, psi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     place = head.template * 90
     skin = 0.4 + 0.12 * np.sin(place[:, :1] * [1, 1.3, 0.7]) * np.cos(place[:, 1:2] * [0.9, 0.6, 1.2])
     skin = skin * (1 - 0.5 * head.regions["lips"][:, None] * [0.2, 1, 1])
@@ -44,7 +46,7 @@ def _render(head: AnnyHead, fit: HeadFit, sh: np.ndarray, frame: int, psi: np.nd
     return encode_uint8(np.where(hits.mask[..., None], colour, backdrop)), hits.mask.astype(np.float32)
 
 
-def _motion(head: AnnyHead, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _motion(head: HeadModel, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     time = np.arange(frames) / 25
     psi = np.zeros((frames, len(head.expression_names)), np.float32)
     psi[:, head.index("jawOpen")[0]] = 0.25 + 0.25 * np.sin(9 * time)
@@ -59,7 +61,7 @@ def _motion(head: AnnyHead, frames: int) -> tuple[np.ndarray, np.ndarray, np.nda
 @pytest.fixture(scope="session")
 def clip() -> Clip:
     """36 frames of 160², mouth and head moving."""
-    head = AnnyHead.load()
+    head = HeadModel.read()
     psi, rotation, translation = _motion(head, FRAMES)
     camera = {"focal": 480.0, "center": (SIZE / 2, SIZE / 2), "size": (SIZE, SIZE)}
     nothing = np.zeros((FRAMES, 478, 2), np.float32)
