@@ -231,6 +231,11 @@ class Subject:
         return self.path / "audio.wav"
 
     @property
+    def backdrop_path(self) -> Path:
+        """What the camera sees where the person is not, RGBA PNG; alpha says how surely."""
+        return self.path / "backdrop.png"
+
+    @property
     def report_path(self) -> Path:
         """What training saw and measured, for a person to read."""
         return self.path / "report.html"

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
+
+from .backdrop import Backdrop
+from .edges import MIXED, MIXED_REACH, NOISE, UNSURE, Behind, Mixture, Palette, behind, linear
+from .segmentation import Segmenter
+
+REACH = 0.05
+"""How far from the mask's edge the true one may lie, as a share of the frame's larger side."""
+CLOSE = 0.012
+"""Where every pixel is looked at."""
+DISTANCE, MASK = 0.004, 4.0
+"""How fast the mask is believed: distance from its edge for one unit of logit, and logits of the mask itself."""
 
 
 class Matter:
-    """Soft person mask by mediapipe, its edge drawn by a guided filter on the picture itself."""
+    """Mattes of the frames of one footage.
 
-    def __init__(self) -> None:
-        os.environ.setdefault("GLOG_minloglevel", "3")
-        import mediapipe
+    Args:
+        backdrop: what is behind the person, where it is known.
+    """
 
-        self._segmenter = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+    def __init__(self, backdrop: Backdrop | None = None) -> None:
+        self.backdrop = backdrop
+        self._segmenter = Segmenter()
 
     def close(self) -> None:
         """Release mediapipe's graph."""
@@ -32,44 +43,63 @@ class Matter:
         """
         import cv2
 
-        self._segmenter.reset()  # mediapipe smooths over time otherwise: every frame must stand alone
-        mask = np.asarray(self._segmenter.process(rgb).segmentation_mask, np.float32)
-        if solid is not None:
-            mask = np.maximum(mask, cv2.erode(solid.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32))
+        mask = self._segmenter.mask(rgb)
+        if solid is None:
+            solid = np.zeros(mask.shape, bool)
+        else:
+            inner = cv2.erode(solid.astype(np.uint8), _disc(0.004, mask.shape)).astype(np.float32)
+            mask = np.maximum(mask, inner)
             mask = mask * _connected(mask > 0.1, solid)
-        return _edges(rgb.astype(np.float32) / 255, mask)
+        depth = _depth(mask)
+        outside = (depth < -0.02) & (mask < 0.12)
+        back = behind(rgb, outside, self.backdrop)
+        unlike = _unlike(rgb, back)
+        # What looks as the background does there tells nothing of the person.
+        inside = ((depth > 0.015) & (mask > 0.85)) | (solid & (depth > 0.005))
+        inside &= (unlike > 2) | (depth > REACH)
+        told = np.abs(depth) < CLOSE
+        told |= (np.abs(depth) < REACH) & np.where(depth < 0, unlike > 2, unlike < 60)
+        told &= ~(solid & (depth > 0.01))
+        alpha = (depth > 0).astype(np.float32)
+        rows, columns = np.nonzero(told)
+        if not inside.any() or not len(rows):
+            return alpha
+        palette = Palette.around(linear(rgb), inside, rows, columns)
+        mixture = Mixture.of(rgb, palette, back, rows, columns)
+        deep = depth[rows, columns]
+        logit = deep / DISTANCE + MASK * (2 * mask[rows, columns] - 1)
+        mixed = MIXED * np.exp(-np.square(deep / MIXED_REACH)) / (1 + back.variance[rows, columns] / UNSURE**2)
+        mean, doubt = mixture.alpha(1 / (1 + np.exp(-np.clip(logit, -30, 30))), mixed)
+        alpha[rows, columns] = np.clip((mean - 0.03) / 0.94, 0, 1)
+        unsure = np.zeros_like(alpha)
+        unsure[rows, columns] = np.clip(10 * doubt, 0, 1)
+        radius = max(2, round(3 * max(mask.shape) / 512))
+        smooth = cv2.ximgproc.guidedFilter(rgb.astype(np.float32) / 255, alpha, radius, 3e-4)
+        return alpha + unsure * (np.clip((smooth - 0.04) / 0.92, 0, 1) - alpha)
 
 
-def _edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Draw a soft mask's edge where the colours change.
-
-    In a band about the edge each pixel is told apart by the mean colours of what is surely person and what is surely
-    not, nearby, as far as these differ; where they do not, the mask decides.
-
-    Args:
-        image: [H, W, 3] 0..1.
-        mask: [H, W] 0..1, right but for its edge.
-    """
+def _disc(radius: float, shape: tuple[int, ...]) -> np.ndarray:
+    """A round kernel; its radius is a share of the frame's larger side."""
     import cv2
 
-    scale = max(image.shape[:2]) / 512
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(2.5 * scale) + 1,) * 2)
-    inside = cv2.erode((mask > 0.85).astype(np.uint8), disc).astype(np.float32)
-    outside = cv2.erode((mask < 0.12).astype(np.uint8), disc).astype(np.float32)
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(radius * max(shape))) + 1,) * 2)
 
-    def nearby(where: np.ndarray) -> np.ndarray:
-        weight = cv2.GaussianBlur(where, (0, 0), 7 * scale)[..., None]
-        return cv2.GaussianBlur(image * where[..., None], (0, 0), 7 * scale) / np.maximum(weight, 1e-4)
 
-    fore, back = nearby(inside), nearby(outside)
-    apart = fore - back
-    distance = (apart * apart).sum(-1)
-    share = np.clip(((image - back) * apart).sum(-1) / np.maximum(distance, 1e-4), 0, 1)
-    crisp = np.clip((mask - 0.3) / 0.5, 0, 1)
-    told = distance / (distance + 0.12**2)
-    alpha = np.where(inside > 0, 1, np.where(outside > 0, 0, told * share + (1 - told) * crisp))
-    soft = cv2.ximgproc.guidedFilter(image, alpha.astype(np.float32), max(2, round(3 * scale)), 3e-4)
-    return np.clip((soft - 0.04) / 0.92, 0, 1).astype(np.float32)
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """[H, W] distance into the mask, below 0 outside, as a share of the frame's larger side."""
+    import cv2
+
+    hard = (mask > 0.5).astype(np.uint8)
+    inward, outward = (cv2.distanceTransform(side, cv2.DIST_L2, 5) for side in (hard, 1 - hard))
+    return (inward - outward) / np.float32(max(mask.shape))
+
+
+def _unlike(rgb: np.ndarray, back: Behind) -> np.ndarray:
+    """[H, W] squared difference from the background over what noise and doubt would make."""
+    import cv2
+
+    away = np.square(rgb.astype(np.float32) - back.colour).mean(-1) / (back.variance + NOISE**2)
+    return cv2.GaussianBlur(away, (0, 0), 1.5 * max(rgb.shape) / 512)
 
 
 def _connected(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
@@ -81,28 +111,28 @@ def _connected(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
     return np.isin(labels, keep[keep > 0])
 
 
-def foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def foreground(rgb: np.ndarray, alpha: np.ndarray, backdrop: Backdrop | None = None) -> np.ndarray:
     """Colour of the person alone, so that no old background shines through soft edges.
 
     Args:
-        image: [H, W, 3] float, any encoding that blends as the matte does.
-        alpha: [H, W] 0..1.
+        rgb: [H, W, 3] uint8, sRGB.
+        alpha: [H, W] 0..1, its matte.
+        backdrop: what is behind the person, where it is known.
 
     Returns:
-        [H, W, 3] float32; where alpha is 1 the image itself.
-
-    Source: Forte 2021, Approximate Fast Foreground Colour Estimation (blur fusion, two passes).
+        [H, W, 3] float32, linear; the frame itself where alpha is 1, and the person's colours nearby where it is 0.
     """
     import cv2
 
-    a = alpha[..., None].astype(np.float32)
-    image = image.astype(np.float32)
-    fore, back = image, image
-    for radius in (max(image.shape[0] // 12, 5), max(image.shape[0] // 90, 2)):
-        kernel = (2 * radius + 1, 2 * radius + 1)
-        weight = cv2.blur(a, kernel)[..., None]
-        blurred = cv2.blur(fore * a, kernel) / (weight + 1e-5)
-        behind = cv2.blur(back * (1 - a), kernel) / (1 - weight + 1e-5)
-        fore = np.clip(blurred + a * (image - a * blurred - (1 - a) * behind), 0, None)
-        back = behind
-    return np.where(a > 0.999, image, fore)
+    image = linear(rgb)
+    solid, clear = alpha > 0.995, alpha < 0.005
+    inside = cv2.erode(solid.astype(np.uint8), _disc(0.004, alpha.shape)) > 0
+    outside = cv2.erode(clear.astype(np.uint8), _disc(0.004, alpha.shape)) > 0
+    near = cv2.dilate((~clear).astype(np.uint8), _disc(0.01, alpha.shape)) > 0
+    rows, columns = np.nonzero(near & ~solid)
+    if not inside.any() or not len(rows):
+        return image
+    palette = Palette.around(image, inside, rows, columns)
+    mixture = Mixture.of(rgb, palette, behind(rgb, outside, backdrop), rows, columns)
+    image[rows, columns] = mixture.colour(alpha[rows, columns].astype(np.float32))
+    return image

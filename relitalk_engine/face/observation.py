@@ -8,6 +8,7 @@ import numpy as np
 
 from ..geometry.raster import Hits, cast, interpolate
 from ..geometry.surface import normal_map, vertex_normals
+from .backdrop import Backdrop
 from .fitting import HeadFit
 from .head_model import HeadModel
 from .matte import Matter
@@ -34,9 +35,9 @@ class Observation:
 class Observer:
     """Observes the frames of one fitted clip; holds mediapipe's segmenter, nothing else."""
 
-    def __init__(self, head: HeadModel, fit: HeadFit) -> None:
+    def __init__(self, head: HeadModel, fit: HeadFit, backdrop: Backdrop | None = None) -> None:
         self.head, self.fit = head, fit
-        self._matter = Matter()
+        self._matter = Matter(backdrop)
         self._solid = (1 - np.maximum(head.regions["neck"], head.regions["ears"]))[:, None]
         self._trust = 1 - 0.75 * head.regions["scalp"]
 

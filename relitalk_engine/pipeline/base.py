@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import ReliTalkError
 from ..events import Reporter
+from ..face.backdrop import Backdrop, find_backdrop
 from ..face.fitting import HeadFit, fit
 from ..face.stand_in import StandIn, nearest_pose, track_coarsely, track_covered
 from ..media.lossless import LosslessReader
@@ -31,6 +32,7 @@ class Base(Protocol):
         source: the video file.
         source_size: width and height of its frames.
         start: seconds into it.
+        backdrop: what is behind the person, where it is known.
     """
 
     fit: HeadFit
@@ -39,6 +41,7 @@ class Base(Protocol):
     source: Path
     source_size: tuple[int, int]
     start: float
+    backdrop: Backdrop | None
 
     def rgb(self, frame: int) -> np.ndarray:
         """[H, W, 3] uint8 of the crop."""
@@ -56,6 +59,7 @@ class ClipBase:
         info = person.subject.info
         self.fit, self.fps, self.crop, self.start = person.fit, info.fps, info.crop, info.start
         self.source, self.source_size = Path(info.source.file), info.source_size
+        self.backdrop = person.backdrop
         self._person = person
 
     def rgb(self, frame: int) -> np.ndarray:
@@ -74,6 +78,7 @@ class VideoBase:
         self.fit, self.fps, self.crop, self.start = fitted, footage.fps, footage.crop, footage.start
         self.source, self.source_size = footage.clip.path, (footage.clip.width, footage.clip.height)
         self._frames = LosslessReader(frames)
+        self.backdrop: Backdrop | None = find_backdrop(self._frames)
 
     def rgb(self, frame: int) -> np.ndarray:
         """[H, W, 3] uint8."""

@@ -99,7 +99,7 @@ class Finisher:
         image = srgb_to_linear(picture.rgb.astype(np.float32) / 255).astype(np.float32)
         alpha = picture.found.alpha[..., None]
         keep = self._out.background.kind == "keep"
-        colour = image if keep else foreground(image, picture.found.alpha)
+        colour = image if keep else foreground(picture.rgb, picture.found.alpha, self._base.backdrop)
         frame = compose(colour, picture.found, picture.shadow)
         reflectance = decompose(frame, self._source)
         shown = None

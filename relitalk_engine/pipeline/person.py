@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ReliTalkError
+from ..face.backdrop import Backdrop
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from ..face.heads import load_head
@@ -67,9 +68,20 @@ class Person:
         """The head over the training clip."""
         return HeadFit.from_tensors(self._head_tensors)
 
-    def observer(self, fit: HeadFit | None = None) -> Observer:
-        """What reads normals, matte and regions off frames: of the training clip, or of footage fitted by `fit`."""
-        return Observer(self.head, self.fit if fit is None else fit)
+    @cached_property
+    def backdrop(self) -> Backdrop | None:
+        """What is behind the person in the training clip, where that was kept."""
+        path = self.subject.backdrop_path
+        return Backdrop.load(path, self.subject.info.size) if path.exists() else None
+
+    def observer(self, fit: HeadFit | None = None, backdrop: Backdrop | None = None) -> Observer:
+        """What reads normals, matte and regions off frames: of the training clip, or of other footage.
+
+        Args:
+            fit: the head in that footage.
+            backdrop: what is behind the person there.
+        """
+        return Observer(self.head, self.fit, self.backdrop) if fit is None else Observer(self.head, fit, backdrop)
 
     @cached_property
     def shadow(self) -> HeadShadow:

@@ -50,7 +50,7 @@ def relight(options: RelightOptions, reporter: Reporter) -> Result:
         write_motion(take.path, person, motion)
         sound = _sound(base, person, take, options)
         finisher = Finisher(person, take, lights, options.out, base)
-        with person.observer(motion.fit) as observer:
+        with person.observer(motion.fit, base.backdrop) as observer:
             pictures = decomposed(person, base, motion, observer, range(*frames))
             write_take(finisher, pictures, take, take.audio_path if sound else None, reporter)
         return close(take, base, options.output)

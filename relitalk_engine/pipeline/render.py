@@ -83,7 +83,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
         copy_as_wav(options.audio, take.audio_path)
         write_motion(take.path, person, motion, options.voice)
         finisher = Finisher(person, take, lights, options.out, base)
-        with person.observer(motion.fit) as observer:
+        with person.observer(motion.fit, base.backdrop) as observer:
             pictures = paint(person, base, motion, painter, observer, range(*frames))
             write_take(finisher, pictures, take, take.audio_path, reporter)
         return close(take, base, options.output)
@@ -114,6 +114,7 @@ class Later:
         self._base, self._skip = base, skip
         self.fit, self.fps, self.crop = base.fit.select(slice(skip, None)), base.fps, base.crop
         self.source, self.source_size = base.source, base.source_size
+        self.backdrop = base.backdrop
         self.start = base.start + skip / float(base.fps)
 
     def rgb(self, frame: int) -> np.ndarray:

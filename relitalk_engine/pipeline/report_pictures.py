@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..events import Reporter
+from ..face.matte import foreground
 from ..face.observation import Observer
 from ..geometry.raster import interpolate
 from ..geometry.surface import vertex_normals
@@ -65,16 +66,15 @@ def _pictures(
         "the fitted head over it": _draped(rgb, person, observer, index, points),
         "normal": (found.normal * 127 + 128) * alpha,
         "regions": 0.4 * rgb + 0.6 * tinted,
-        "matte, over green": _over(rgb, found.alpha, GREEN),
+        "matte, over green": _over(foreground(rgb, found.alpha, person.backdrop), alpha, GREEN),
         "albedo": encode_uint8(parts.albedo * alpha),
         "lit from the side": encode_uint8(lit.beauty * alpha),
     }
 
 
-def _over(rgb: np.ndarray, alpha: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    from ..face.matte import foreground
-
-    return 255 * foreground(rgb / np.float32(255), alpha) * alpha[..., None] + colour * (1 - alpha[..., None])
+def _over(front: np.ndarray, alpha: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """A linear picture over a colour 0..255, encoded."""
+    return encode_uint8(front * alpha + srgb_to_linear(colour / 255) * (1 - alpha))
 
 
 def _draped(rgb: np.ndarray, person: Person, observer: Observer, index: int, points: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from ..face.head_model import HeadModel
 from ..face.matte import foreground
 from ..geometry.raster import Hits, cast, interpolate
 from ..geometry.surface import vertex_normals
-from ..media.images import encode_uint8, srgb_to_linear, write_png
+from ..media.images import encode_uint8, write_png
 from ..reflectance.passes import read_frame_passes
 from ..reflectance.relight import bake, compose, decompose
 from .person import Person
@@ -73,8 +73,7 @@ def write_texture(path: Path, person: Person) -> None:
         hits = cast(vertices, head.faces, fit.focal, fit.center, fit.size)
         shadow = person.shadow.at(hits, fit.rotation[index])
         passes = read_frame_passes(person.subject.passes_dir, index)
-        rgb = srgb_to_linear(person.frames[index].astype(np.float32) / 255).astype(np.float32)
-        image = foreground(rgb, passes.alpha)
+        image = foreground(person.frames[index], passes.alpha, person.backdrop)
         albedo = decompose(compose(image, passes, shadow), source).albedo
         normals = vertex_normals(vertices, head.faces)
         surface = interpolate(texels, np.concatenate([vertices, normals], 1), head.faces)

@@ -10,11 +10,13 @@ import numpy as np
 
 from ..errors import ReliTalkError
 from ..events import Reporter
+from ..face.backdrop import find_backdrop
 from ..face.head_model import HeadModel
 from ..face.heads import load_head
 from ..face.identity import chip_matrix, face_trunk
 from ..face.residuals import fitted_landmarks, reprojection
 from ..media.audio import extract_audio, read_audio
+from ..media.lossless import LosslessReader
 from ..reflectance.decompose import ClipFrame, train_reflectance
 from ..reflectance.passes import read_frame_passes, write_frame_passes
 from ..speech.features import PhoneFeatures
@@ -119,6 +121,8 @@ def _store(options: TrainOptions, head: HeadModel, digest: str, reporter: Report
     info.fps, info.frames, info.crop = footage.fps, len(footage), footage.crop
     info.size = footage.crop[2:]
     info.source_size = footage.clip.width, footage.clip.height
+    with LosslessReader(subject.frames_path) as frames:
+        find_backdrop(frames).save(subject.backdrop_path)
     seconds = float(info.frames / info.fps)
     if not extract_audio(options.video, subject.audio_path, options.start, seconds):
         reporter.warning(f"{options.video.name} has no sound: the subject can be relit, but no voice can drive it.")
