@@ -1,4 +1,4 @@
-"""Visibility by ray casting: which triangle each pixel sees (embree)."""
+"""Visibility: which triangle each pixel sees, by rays (embree) or, on a graphics card, by rasterising."""
 
 from __future__ import annotations
 
@@ -43,8 +43,12 @@ def cast(
     center: tuple[float, float],
     size: tuple[int, int],
     window: tuple[int, int, int, int] | None = None,
+    device: str = "cpu",
 ) -> Hits:
-    """First hit of the ray through every pixel centre.
+    """What every pixel centre sees first.
+
+    Embree's rays, or pytorch3d's rasteriser where the device is CUDA and pytorch3d is installed: the same pixels but
+    for edges.
 
     Args:
         vertices: [V, 3] camera frame (camera at the origin, looking along -z), metres.
@@ -53,11 +57,16 @@ def cast(
         center: principal point (cx, cy) in pixels.
         size: (height, width) of the image.
         window: x, y, width, height of the part to cast; the whole image when absent.
+        device: torch device that the work may use.
 
     Returns:
         Hits of the window's size.
     """
+    from .rasteriser import installed, rasterise
+
     x0, y0, width, height = window or (0, 0, size[1], size[0])
+    if device.startswith("cuda") and installed():
+        return rasterise(vertices, faces, focal, (center[0] - x0, center[1] - y0), (height, width), device)
     u = (np.arange(width, dtype=np.float32) + x0 + 0.5 - center[0]) / focal
     v = (center[1] - (np.arange(height, dtype=np.float32) + y0 + 0.5)) / focal
     directions = np.empty((height, width, 3), np.float32)
