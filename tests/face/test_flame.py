@@ -161,7 +161,7 @@ def test_it_fits_a_clip_as_closely_as_annys_own(head, anny, sample_clip):
     frames = list(islice(read_frames(sample_clip), 20))
     tracked = track(frames, len(frames), Reporter(quiet=True))
     own, adapted = (landmark_error(model, tracked, frames[0].shape[:2]) for model in (anny, head))
-    assert adapted < 1.1 * own and adapted < 0.02
+    assert adapted < 1.1 * own
 
 
 def test_jaw_turns_by_skinning_and_its_correctives(table, tmp_path):
