@@ -36,17 +36,21 @@ def linear(rgb: np.ndarray) -> np.ndarray:
     return LINEAR[rgb]
 
 
-def _shrunk(values: np.ndarray, step: int) -> np.ndarray:
+def _steps(shape: tuple[int, ...]) -> tuple[int, int]:
+    """By how much slow quantities may be shrunk, and which pixels of them are enough to look at."""
+    step = max(2, round(max(shape[:2]) / 128))
+    return step, max(1, step // 2)
+
+
+def _shrunk(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     import cv2
 
-    height, width = values.shape[:2]
-    size = (max(1, width // step), max(1, height // step))
     return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
 
 
-def _step(shape: tuple[int, ...]) -> int:
-    """By how much slow quantities may be shrunk."""
-    return max(2, round(max(shape[:2]) / 128))
+def squared(values: np.ndarray) -> np.ndarray:
+    """[...] mean square over the three channels of [..., 3]."""
+    return np.einsum("...c,...c->...", values, values) / np.float32(3)
 
 
 @dataclass(frozen=True)
@@ -76,43 +80,38 @@ def behind(rgb: np.ndarray, outside: np.ndarray, backdrop: Backdrop | None) -> B
     import cv2
 
     height, width = rgb.shape[:2]
-    step = _step(rgb.shape)
-    sigma = NEARBY * max(height, width) / step
-    weight = outside.astype(np.float32)[..., None]
-
-    def near(values: np.ndarray) -> np.ndarray:
-        """Sums around, at the small size."""
-        return cv2.GaussianBlur(_shrunk(values, step), (0, 0), sigma)
+    step, thin = _steps(rgb.shape)
+    small = max(1, width // step), max(1, height // step)
+    sigma = NEARBY * max(small)
+    some = np.s_[::thin, ::thin]
 
     def enlarged(values: np.ndarray) -> np.ndarray:
         return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
 
     def explained(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Local mean [h, w, 3], variance about it [h, w] and weight [h, w], small."""
-        square = np.square(values).mean(-1, keepdims=True)
-        sums = near(np.concatenate([values * weight, square * weight, weight], -1))
+        moments = np.dstack([values, squared(values), np.ones_like(weight)]) * weight[..., None]
+        sums = cv2.GaussianBlur(_shrunk(moments, small), (0, 0), sigma)
         around = sums[..., 4] + 1e-5
         mean = sums[..., :3] / around[..., None]
-        return mean, np.maximum(sums[..., 3] / around - np.square(mean).mean(-1), 0), sums[..., 4]
+        return mean, np.maximum(sums[..., 3] / around - squared(mean), 0), sums[..., 4]
 
-    picture = rgb.astype(np.float32)
+    picture, weight = rgb[some].astype(np.float32), outside[some].astype(np.float32)
     mean, spread, _ = explained(picture, weight)
     if backdrop is None:
         return Behind(_bytes(enlarged(mean)), enlarged(spread))
     trust = backdrop.trust.astype(np.float32) / 255
-    plate = backdrop.colour.astype(np.float32)
-    shift, miss, known = explained(picture - plate, weight * trust[..., None])
-    fits = spread / (spread + miss + 1e-3)
-    fits, sure = enlarged(fits), enlarged(np.clip(known / 1e-3, 0, 1))
-    spread = enlarged(spread)
+    shift, miss, known = explained(picture - backdrop.colour[some], weight * trust[some])
+    sure, spread, miss = enlarged(np.clip(known / 1e-3, 0, 1)), enlarged(spread), enlarged(miss)
     unseen = (1 - trust) * spread
-    use = sure * spread / (spread + enlarged(miss) + unseen + 1e-3) + (1 - sure) * trust
-    colour = use[..., None] * (plate + enlarged(shift)) + (1 - use[..., None]) * enlarged(mean)
-    return Behind(_bytes(colour), use * (enlarged(miss) + unseen) + (1 - use) * spread)
+    use = sure * spread / (spread + miss + unseen + 1e-3) + (1 - sure) * trust
+    mean = enlarged(mean)
+    colour = mean + use[..., None] * (backdrop.colour + enlarged(shift) - mean)
+    return Behind(_bytes(colour), use * (miss + unseen) + (1 - use) * spread)
 
 
 def _bytes(colour: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(colour), 0, 255).astype(np.uint8)
+    return (np.clip(colour, 0, 255) + 0.5).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -141,15 +140,16 @@ class Palette:
         """
         import cv2
 
-        step = _step(image.shape)
-        weight = inside.astype(np.float32)[..., None]
-        products = np.stack([image[..., a] * image[..., b] for a, b in PAIRS], -1)
-        small = np.concatenate([_shrunk(weight, step)[..., None], _shrunk(image * weight, step)], -1)
-        small = np.concatenate([small, *(_shrunk(products[..., k : k + 3] * weight, step) for k in (0, 3))], -1)
+        step, thin = _steps(image.shape)
+        some = image[::thin, ::thin]
+        weight = inside[::thin, ::thin].astype(np.float32)
+        products = [some[..., a] * some[..., b] for a, b in PAIRS]
+        moments = np.dstack([np.ones_like(weight), some, *products]) * weight[..., None]
+        small = _shrunk(moments, (max(1, image.shape[1] // step), max(1, image.shape[0] // step)))
         sums = np.zeros_like(small)
         for reach, counts in REACHES:
             sigma = reach * max(small.shape[:2])
-            sums += counts * np.dstack([cv2.GaussianBlur(small[..., k : k + 2], (0, 0), sigma) for k in range(0, 10, 2)])
+            sums += counts * cv2.GaussianBlur(small, (0, 0), sigma)
         means = sums[..., 1:] / (sums[..., :1] + 1e-8)
         y = np.minimum(rows // step, small.shape[0] - 1)
         x = np.minimum(columns // step, small.shape[1] - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .backdrop import Backdrop
-from .edges import MIXED, MIXED_REACH, NOISE, UNSURE, Behind, Mixture, Palette, behind, linear
+from .edges import MIXED, MIXED_REACH, NOISE, UNSURE, Behind, Mixture, Palette, behind, linear, squared
 from .segmentation import Segmenter
 
 REACH = 0.05
@@ -74,7 +74,7 @@ class Matter:
         unsure = np.zeros_like(alpha)
         unsure[rows, columns] = np.clip(10 * doubt, 0, 1)
         radius = max(2, round(3 * max(mask.shape) / 512))
-        smooth = cv2.ximgproc.guidedFilter(rgb.astype(np.float32) / 255, alpha, radius, 3e-4)
+        smooth = cv2.ximgproc.guidedFilter(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), alpha, radius, 20.0)
         return alpha + unsure * (np.clip((smooth - 0.04) / 0.92, 0, 1) - alpha)
 
 
@@ -98,7 +98,7 @@ def _unlike(rgb: np.ndarray, back: Behind) -> np.ndarray:
     """[H, W] squared difference from the background over what noise and doubt would make."""
     import cv2
 
-    away = np.square(rgb.astype(np.float32) - back.colour).mean(-1) / (back.variance + NOISE**2)
+    away = squared(rgb.astype(np.float32) - back.colour) / (back.variance + NOISE**2)
     return cv2.GaussianBlur(away, (0, 0), 1.5 * max(rgb.shape) / 512)
 
 
