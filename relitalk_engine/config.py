@@ -27,8 +27,46 @@ class FitConfig:
     """Weight of the unit-Gaussian prior on the head's shape."""
     expression_weight: float = 1.0
     """Weight of the sparse prior on the actions."""
+    relief: float = 1.0
+    """Weight of the tracker's own depth of the landmarks."""
+    contour: float = 1.0
+    """Weight of the outline of cheeks and jaw."""
+    photometric: float = 1.0
+    """Weight of the pictures themselves; 0 leaves them out."""
+    keyframes: int = 16
+    """Frames whose pictures shape the head."""
+    focal: float = 0.0
+    """Focal length in pixels of the clip; 0 estimates it."""
     distance: float = 1.2
-    """Expected distance of head and camera in metres, where the fit's focal length starts."""
+    """Expected distance of head and camera in metres, where the estimate of the focal length starts."""
+
+
+@dataclass(frozen=True)
+class SurfaceConfig:
+    """The implicit surface around the fitted head."""
+
+    steps: int = 300
+    """Training steps; 0 leaves the surface out, and normals come from mesh and silhouette."""
+    rounds: int = 3
+    """Times that the surface's points are taken anew; shading shapes it from the second on."""
+    frames: int = 32
+    """Training frames, from all sides that the clip shows."""
+    rays: int = 800
+    """Silhouette rays per frame."""
+    voxel: float = 0.005
+    """Step of the grid that holds the distance, metres."""
+    silhouette: float = 1.0
+    """Weight of the matte."""
+    shading: float = 1.0
+    """Weight of the coarse renderer's error."""
+    head: float = 0.5
+    """Weight of closeness to the head's mesh where that is the visible surface."""
+    eikonal: float = 0.5
+    """Weight of the gradient's unit length."""
+    smooth: float = 3.0
+    """Weight of the change's bending."""
+    learning_rate: float = 1e-3
+    """Of Adam, metres per step."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +174,7 @@ class Preset:
     description: str = ""
     """One sentence for the panel and the help."""
     fit: FitConfig = field(default_factory=FitConfig)
+    surface: SurfaceConfig = field(default_factory=SurfaceConfig)
     reflectance: ReflectanceConfig = field(default_factory=ReflectanceConfig)
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
@@ -143,6 +182,7 @@ class Preset:
 
 PARTS: dict[str, type] = {
     "fit": FitConfig,
+    "surface": SurfaceConfig,
     "reflectance": ReflectanceConfig,
     "synthesis": SynthesisConfig,
     "speech": SpeechConfig,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .fitting import OVAL, HeadFit
+from .fitting import HeadFit
 from .head_model import HeadModel
+from .landmarks import OVAL
 
 INNER = [k for k in range(468) if k not in OVAL]
 """Landmarks that stick to the skin; the outline slides over it."""
@@ -18,7 +19,7 @@ LIDS = ((159, 145, 33, 133), (386, 374, 263, 362))
 def fitted_landmarks(head: HeadModel, fit: HeadFit) -> np.ndarray:
     """[T, 478, 2] mediapipe's points on the fitted head, pixels of the crop."""
     frames = range(len(fit))
-    return np.stack([fit.project(fit.place(head.at_landmarks(head.vertices(fit.beta, fit.psi[i])), i)) for i in frames])
+    return np.stack([fit.project(fit.place(head.at_landmarks(fit.shape(head, fit.psi[i])), i)) for i in frames])
 
 
 def reprojection(points: np.ndarray, tracked: np.ndarray) -> np.ndarray:

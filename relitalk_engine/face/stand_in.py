@@ -8,8 +8,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..events import Reporter
-from .fitting import EYELIDS, IRISES
-from .landmarks import FaceTracker, Track, bridge
+from .landmarks import EYELIDS, IRISES, FaceTracker, Track, bridge
 
 ANCHORS = (33, 263, 133, 362, 168, 6, 70, 300, 105, 334)
 """Corners of the eyes, bridge of the nose, brows: nothing that is ever covered, or the cover would follow itself."""
@@ -148,12 +147,12 @@ def track_coarsely(frames: Rows[np.ndarray], stand_in: StandIn, reporter: Report
                 near = tracker.detect(frame)
                 if near is None:
                     continue
-                place = np.round(stand_in.place(near))
+                place = np.round(stand_in.place(near[:, :2]))
             for _ in range(LOOKS):  # a quick head has left the place where it was covered
                 near = tracker.detect(stand_in.cover(frame, place, HIDE_NOSE))
                 if near is None:
                     break
-                steps = stand_in.place(near)
+                steps = stand_in.place(near[:, :2])
                 followed = np.where(np.abs(steps - place) > STICKY, np.round(steps), place)
                 if np.array_equal(followed, place):
                     break

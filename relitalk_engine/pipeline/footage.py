@@ -16,6 +16,7 @@ from ..face.crop import SMALLEST_FACE, find_crop
 from ..face.fitting import HeadFit, fit
 from ..face.head_model import HeadModel
 from ..face.landmarks import Track, track
+from ..media.lossless import LosslessReader
 from ..media.video import ClipInfo, LosslessWriter, probe, read_frames
 
 SHORTEST = 1.0
@@ -32,6 +33,7 @@ class Footage:
         crop: x, y, width, height in the clip's pixels.
         track: landmarks in pixels of the crop.
         start: seconds into the file.
+        stored: the lossless film of the crop.
     """
 
     clip: ClipInfo
@@ -39,6 +41,7 @@ class Footage:
     crop: tuple[int, int, int, int]
     track: Track
     start: float
+    stored: Path
 
     def __len__(self) -> int:
         return len(self.track.points)
@@ -105,10 +108,14 @@ def ingest(video: Path, start: float, duration: float | None, frames_path: Path,
             reporter.progress("store", index, total)
             writer.write(np.ascontiguousarray(frame[y : y + height, x : x + width]))
     reporter.progress("store", total, total)
-    return Footage(clip, clip.fps, crop, replace(followed, points=points), start)
+    return Footage(clip, clip.fps, crop, replace(followed, points=points), start, frames_path)
 
 
 def fit_footage(footage: Footage, head: HeadModel, config: FitConfig, device: str, reporter: Reporter) -> HeadFit:
     """Fit the head to the whole clip."""
     size = footage.crop[3], footage.crop[2]
-    return fit(footage.track, head, size, config, reporter, fps=float(footage.fps), device=device)
+    with LosslessReader(footage.stored) as frames:
+        return fit(
+            footage.track, head, size, config, reporter,
+            fps=float(footage.fps), device=device, frames=frames.__getitem__,
+        )  # fmt: skip

@@ -45,7 +45,7 @@ def fitted(tracked, head, frames):
 
 
 def projected(fitted, head, frame):
-    return fitted.project(fitted.place(head.at_landmarks(head.vertices(fitted.beta, fitted.psi[frame])), frame))
+    return fitted.project(fitted.place(head.at_landmarks(fitted.shape(head, fitted.psi[frame])), frame))
 
 
 def test_the_origin_of_the_head_lies_between_its_eyes(head):
