@@ -34,9 +34,10 @@ def look() -> Diagnosis:
         if part.problem:
             found.problems.append(f"{part.name} ({part.problem})")
     head = Path(__file__).resolve().parent.parent / "priors" / "head.safetensors"
+    own = [entry.head for entry in weights.REGISTRY if entry.head and entry.path().exists()]
     found.lines += [
         "",
-        f"Head prior: {'in place' if head.is_file() else 'MISSING'}.",
+        f"Head models: {', '.join(['anny' if head.is_file() else 'anny MISSING', *own])}.",
         f"Presets: {', '.join(preset_names())}.",
     ]
     if not head.is_file():
@@ -44,18 +45,27 @@ def look() -> Diagnosis:
     found.lines += ["", f"Weights that you may add, in {weights.folder()}:"]
     for entry in weights.REGISTRY:
         found.lines += [f"  {entry.name} ({entry.licence})", f"    {_standing(entry)}"]
-        if not entry.path().is_file():
-            found.lines.append(f"    From {entry.where}, as {entry.file}.")
+        if not entry.path().exists():
+            named = f"{entry.file} or {entry.or_file}" if entry.or_file else entry.file
+            found.lines.append(f"    From {entry.where}, as {named}.")
     found.lines += ["", "Something is missing." if found.problems else "Everything that is needed is here."]
     return found
 
 
 def _standing(entry: weights.Weights) -> str:
-    problem = entry.problem()
+    problem = entry.problem() or (_head_problem(entry.head) if entry.head and entry.path().exists() else "")
     if problem:
-        return f"There, but {problem}. In use: {entry.replaces}."
-    if not entry.path().is_file():
+        return f"There, but {problem.rstrip('.')}. In use: {entry.replaces}."
+    if not entry.path().exists():
         return f"Not there. In use: {entry.replaces}."
     if not entry.read_by:
         return f"There, and not read by this version. In use: {entry.replaces}."
     return f"There, and used by {entry.read_by}."
+
+
+def _head_problem(kind: str) -> str:
+    try:
+        from ..face import heads
+    except ImportError as error:
+        return f"it cannot be looked at ({error})"
+    return heads.problem(kind)

@@ -12,7 +12,7 @@ from . import flame, ict
 from .head_model import HeadModel
 
 ADAPTERS = {"flame": flame.convert, "ict": ict.convert}
-"""What makes a head model of the files that the registry of weights knows by the same name."""
+"""What makes a head model of the user's files; the registry of weights says where they lie."""
 VERSION = 1
 """Of the adapters; a head converted by another one is converted again."""
 
@@ -52,6 +52,19 @@ def load_head(name: str = "anny") -> HeadModel:
             "Put back the file that the subject was trained with, or train the subject again.",
         )
     return head
+
+
+def problem(kind: str) -> str:
+    """What is wrong with the user's files of a head model, told without converting them; empty: nothing."""
+    source = weights.of_head(kind).path()
+    try:
+        if kind == "ict":
+            ict.check(source, HeadModel.read())
+        else:
+            flame.read(source)
+    except ReliTalkError as error:
+        return error.message
+    return ""
 
 
 def _converted(kind: str, source: Path) -> HeadModel:

@@ -56,6 +56,18 @@ def files(folder: Path, actions: tuple[str, ...]) -> list[Path]:
     return [folder / f"{name}.obj" for name in names]
 
 
+def check(folder: Path, anny: HeadModel) -> None:
+    """See that every file is there.
+
+    Raises:
+        ReliTalkError: one is missing.
+    """
+    missing = [path.name for path in files(folder, anny.expression_names) if not path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ReliTalkError("bad_head", f"{folder} lacks {missing[0]}{more}.", HINT)
+
+
 def convert(folder: Path, anny: HeadModel) -> HeadModel:
     """Read the folder as a head model.
 
@@ -66,14 +78,10 @@ def convert(folder: Path, anny: HeadModel) -> HeadModel:
     Raises:
         ReliTalkError: a file is missing, is no Wavefront mesh, or has another number of vertices.
     """
-    wanted = files(folder, anny.expression_names)
-    missing = [path.name for path in wanted if not path.is_file()]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ReliTalkError("bad_head", f"{folder} lacks {missing[0]}{more}.", HINT)
+    check(folder, anny)
     digest = hashlib.sha256()
     meshes = {}
-    for path in wanted:
+    for path in files(folder, anny.expression_names):
         content = path.read_bytes()
         digest.update(content)
         meshes[path.stem] = _points(path, content)
