@@ -22,7 +22,7 @@ class RELITALK_OT_match_light(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     source: EnumProperty(
-        name="Source", default="WORLD", options=ARGUMENT,
+        name="Source", default="WORLD", options=ARGUMENT, description="What shines on the portrait",
         items=[
             ("WORLD", "World", "The world's light, without what stands in the scene"),
             ("SCENE", "Scene", "World, lamps and objects around the portrait, rendered; takes a while"),

@@ -32,8 +32,12 @@ class RELITALK_OT_place_take(Argued, Operator):
     bl_label = "Place Take"
     bl_options = {"REGISTER", "UNDO"}
 
-    take: StringProperty(name="Take", subtype="DIR_PATH", options=PATH)
-    frame_start: IntProperty(name="Start Frame", options=ARGUMENT)
+    take: StringProperty(
+        name="Take", subtype="DIR_PATH", options=PATH, description="The take's folder, or its name in the library",
+    )
+    frame_start: IntProperty(
+        name="Start Frame", options=ARGUMENT, description="Scene frame at which the take begins",
+    )
 
     @classmethod
     def poll(cls, context):
