@@ -91,6 +91,8 @@ REGISTRY = (
         "https://huggingface.co/facebook/hubert-base-ls960",
         "phone features of pocketsphinx and log-mel energies",
         300_000_000,
+        read_by="training, and the subjects trained with it",
+        or_file="hubert_base.pt",
     ),
     Weights(
         "FLAME 2020 or 2023",
