@@ -1,11 +1,12 @@
 # demo: the sample clip, trained, driven and relit      test: all tests      lint: ruff and mypy
+# test-window: the panels, drawn in a real window
 # bench: speed and fidelity, printed as tables          zip: the Blender extension, in dist/
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3.11)
 BIN := .venv/bin
 READY := .venv/.ready
 CHECKED := relitalk_engine $(addprefix relitalk_addon/,jobs.py launch.py turn.py hardware.py engine.py)
 
-.PHONY: demo test lint bench zip clean
+.PHONY: demo test test-window lint bench zip clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -17,8 +18,12 @@ demo: $(READY)
 
 # Blender's module and the engine's libraries do not share a process, so the add-on's tests run in one of their own.
 test: $(READY)
-	$(BIN)/python -m pytest --ignore=tests/addon
+	$(BIN)/python -m pytest --ignore=tests/addon --ignore=tests/window
 	$(BIN)/python -m pytest tests/addon
+
+# Pictures of every panel in every state; KEEP=FOLDER keeps them. Skipped, saying so, without Debian's Blender and Xvfb.
+test-window: $(READY)
+	RELITALK_KEEP_PICTURES="$(KEEP)" $(BIN)/python -m pytest tests/window -rs
 
 # mypy wants the repository's folder to be named like a package, as Blender names it: a link elsewhere does that.
 lint: $(READY)

@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import jobs, light, menus, render, start, subject, voice
+from . import jobs, light, menus, place, render, start, subject, voice
 
 CLASSES = (
     menus.RELITALK_MT_lights,
@@ -13,6 +13,7 @@ CLASSES = (
     voice.RELITALK_PT_voice,
     light.RELITALK_PT_light,
     render.RELITALK_PT_render,
+    place.RELITALK_PT_place,
     jobs.RELITALK_UL_jobs,
     jobs.RELITALK_PT_jobs,
 )

@@ -52,6 +52,13 @@ def button(layout: bpy.types.UILayout, operator: str, why_not: str, **look: str)
     return made
 
 
+def switch(layout: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str) -> None:
+    """A tick with all the width for its words, which the column beside the labels has not."""
+    row = layout.row()
+    row.use_property_split = False
+    row.prop(owner, name)
+
+
 def hint(layout: bpy.types.UILayout, sentence: str, icon: str = "INFO") -> None:
     """A sentence, broken into lines that the sidebar can show."""
     lines(layout, compat.translated(sentence), icon)
@@ -64,15 +71,22 @@ def lines(layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None:
     room = max(18, int((bpy.context.region.width / scale - indent) / LETTER))
     column = layout.column(align=True)
     column.scale_y = 0.75
-    broken = [part for line in text.splitlines() for part in wrap(line, room, break_on_hyphens=False)]
+    broken = [part for line in text.splitlines() for part in wrap(line.strip(), room, break_on_hyphens=False)]
     for number, line in enumerate(broken):
         column.label(text=line, translate=False, icon=icon if number == 0 or icon == "NONE" else "BLANK1")
 
 
 def progress(layout: bpy.types.UILayout, job: jobs.Job) -> None:
-    """A job that has not ended: stage, bar, time left, cancel."""
-    row = layout.row(align=True)
-    compat.progress(row, factor=job.fraction, text=" ".join(filter(None, (stage(job), time_left(job.eta_s)))))
+    """A job that has not ended: what it does, how far it is, how long yet, and cancel."""
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    if job.state is jobs.State.QUEUED:
+        row.label(text=stage(job), translate=False, icon="TIME")
+    else:
+        row.label(text=stage(job), translate=False, icon="PLAY")
+        row = column.row(align=True)
+        percent = f"{round(100 * job.fraction)} %"
+        compat.progress(row, factor=job.fraction, text=f"{percent}  {time_left(job.eta_s)}".strip())
     row.operator("relitalk.cancel", text="", icon="X").job = job.name
 
 
@@ -83,7 +97,7 @@ def stage(job: jobs.Job) -> str:
 
 def time_left(seconds: float | None) -> str:
     """Time left in minutes and seconds."""
-    return "" if seconds is None else f"({clock(seconds)} left)"
+    return "" if seconds is None else compat.translated("{time} left").format(time=clock(seconds))
 
 
 def clock(seconds: float) -> str:

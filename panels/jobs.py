@@ -5,7 +5,7 @@ from __future__ import annotations
 from bpy.types import Panel, UIList
 
 from ..relitalk_addon import jobs, pictures, watch
-from .base import Tab, clock, hint, lines, progress, stage
+from .base import Tab, clock, hint, lines, progress
 
 ICONS = {
     jobs.State.QUEUED: "TIME",
@@ -55,7 +55,7 @@ class RELITALK_PT_jobs(Tab, Panel):
             return
         row = column.row()
         row.template_list(
-            "RELITALK_UL_jobs", "", manager, "relitalk_jobs", manager, "relitalk_job", rows=4, maxrows=8,
+            "RELITALK_UL_jobs", "", manager, "relitalk_jobs", manager, "relitalk_job", rows=3, maxrows=8,
         )
         side = row.column(align=True)
         side.operator("relitalk.remove_job", text="", icon="REMOVE")
@@ -69,12 +69,8 @@ class RELITALK_PT_jobs(Tab, Panel):
         icon = pictures.of_file(picture) if picture is not None else 0
         if icon:
             column.template_icon(icon, scale=6.0)
-        if job.state is jobs.State.RUNNING:
+        if not job.state.ended:
             progress(column, job)
-        elif job.state is jobs.State.QUEUED:
-            row = column.row(align=True)
-            row.label(text=stage(job), translate=False, icon="TIME")
-            row.operator("relitalk.cancel", text="", icon="X").job = job.name
         elif job.message:
             lines(column, job.message, icon=ICONS[job.state])
         for warning in job.warnings:
@@ -96,6 +92,8 @@ class RELITALK_PT_jobs(Tab, Panel):
     def _log(self, context, column, job):
         manager = context.window_manager
         shown = manager.relitalk_job_log
-        column.prop(manager, "relitalk_job_log", icon="TRIA_DOWN" if shown else "TRIA_RIGHT", emboss=False)
+        row = column.row()
+        row.alignment = "LEFT"
+        row.prop(manager, "relitalk_job_log", icon="TRIA_DOWN" if shown else "TRIA_RIGHT", emboss=False)
         if shown:
             lines(column.box(), job.log() or "It has said nothing.")

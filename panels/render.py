@@ -1,4 +1,4 @@
-"""The panel Render: the take and how it stands in the scene."""
+"""The panel Render: the take that is made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .base import Tab, button, progress
 
 
 class RELITALK_PT_render(Tab, Panel):
-    """Make the take and stand it in the scene"""
+    """Make the take: with a voice, or the clip itself in another light"""
 
     bl_idname = "RELITALK_PT_render"
     bl_label = "Render"
@@ -18,16 +18,10 @@ class RELITALK_PT_render(Tab, Panel):
         chosen, column = settings.get(context), self.column()
         column.prop(chosen, "take")
         column.prop(chosen, "background")
+        missing = "Set up the engine first" if preferences.engine_complaint() else ""
+        why_not = missing or settings.why_not_render(context)
+        button(column, "relitalk.render", why_not, icon="RENDER_ANIMATION")
+        column.operator("relitalk.relight", icon="LIGHT")
         running = watch.running("render") or watch.running("relight")
         if running:
             progress(column, running)
-        else:
-            missing = "Set up the engine first" if preferences.engine_complaint() else ""
-            button(column, "relitalk.render", missing or settings.why_not_render(context), icon="RENDER_ANIMATION")
-            column.operator("relitalk.relight", icon="LIGHT")
-        column.separator()
-        column.prop(chosen, "frame_start")
-        column.prop(chosen, "outside")
-        column.prop(chosen, "look")
-        column.prop(chosen, "shadow")
-        column.operator("relitalk.place_take", icon="IMAGE_PLANE")

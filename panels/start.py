@@ -1,4 +1,4 @@
-"""The panel Start: what a first run needs, in its order; it goes when all is there."""
+"""The panel First Steps: what a first run needs, in its order; it goes when something was trained."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ..relitalk_addon import compat, jobs, preferences, watch
 from .base import Tab, button, hint, progress
 
 
-def _needed():
-    return preferences.engine_complaint() or watch.running("set_up") or not preferences.any_subject()
+def _last_set_up():
+    return next((job for job in watch.all_jobs() if job.order.kind == "set_up"), None)
 
 
 class RELITALK_PT_start(Tab, Panel):
@@ -20,37 +20,39 @@ class RELITALK_PT_start(Tab, Panel):
 
     @classmethod
     def poll(cls, context):
-        return bool(_needed())
+        if preferences.engine_complaint() or watch.running("set_up"):
+            return True
+        return not preferences.any_subject() and not any(job.order.kind == "train" for job in watch.all_jobs())
 
     def draw(self, context):
         column = self.layout.column()
         missing, setting_up = preferences.engine_complaint(), watch.running("set_up")
-        column.label(text="1. Set up the engine", icon="CHECKMARK" if not missing else "RIGHTARROW")
         if setting_up:
+            column.label(text="1. The engine is being set up", icon="RIGHTARROW")
             progress(column, setting_up)
-            hint(column, "Blender stays usable, and may be closed meanwhile.", icon="BLANK1")
+            hint(column, "Blender stays usable, and may be closed meanwhile.")
         elif missing:
+            column.label(text="1. Set up the engine", icon="RIGHTARROW")
             self._set_up(column, missing)
+        else:
+            column.label(text="1. The engine is set up", icon="CHECKMARK")
         column.separator()
         column.label(text="2. Try the sample", icon="BLANK1" if missing else "RIGHTARROW")
-        running = watch.running("train") or watch.running("render")
-        if missing:
-            hint(column, "A clip and a sentence are here to try.", icon="BLANK1")
-        elif running:
-            progress(column, running)
-        else:
+        if not missing:
             button(column, "relitalk.try_sample", "", icon="PLAY")
-            hint(column, "It takes ten minutes on a laptop. Or choose a clip of your own below.", icon="BLANK1")
+            hint(column, "A clip and a sentence to try; ten minutes on a laptop. Or choose a clip of your own below.")
 
     def _set_up(self, column, missing):
-        last = next((job for job in watch.all_jobs() if job.order.kind == "set_up"), None)
+        last = _last_set_up()
         failed = last is not None and last.state is jobs.State.FAILED
-        hint(column, last.message if failed else missing, icon="ERROR" if failed else "INFO")
         if failed:
+            hint(column, last.message, icon="ERROR")
             column.operator("relitalk.copy_report", icon="COPYDOWN").job = last.name
-        offline = not compat.online() and not preferences.engine_named()
-        text = "Try Again" if failed else "Set Up Engine"
-        button(column, "relitalk.set_up_engine", "", icon="IMPORT", text=text)
-        if offline:
-            hint(column, "Blender is offline, and this downloads.", icon="INTERNET_OFFLINE")
+        elif not preferences.never_set_up():
+            hint(column, missing, icon="ERROR")
+        button(column, "relitalk.set_up_engine", "", icon="IMPORT", text="Try Again" if failed else "Set Up Engine")
+        if not compat.online() and not preferences.engine_named():
+            hint(column, "Blender is offline, and this downloads.", icon="ERROR")
             column.operator("relitalk.allow_online", icon="PREFERENCES")
+        elif not failed:
+            hint(column, "It asks first, and says how much it downloads.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bpy.types import Panel
 
 from ..relitalk_addon import pictures, preferences, presets, settings, watch
-from .base import Tab, button, progress
+from .base import Tab, button, progress, switch
 
 
 class RELITALK_PT_subject(Tab, Panel):
@@ -18,6 +18,7 @@ class RELITALK_PT_subject(Tab, Panel):
         chosen, column = settings.get(context), self.column()
         column.prop(chosen, "video")
         column.prop(chosen, "subject")
+        self._clip(context, column)
         row = column.row(align=True)
         row.prop(chosen, "preset")
         row.operator("relitalk.keep_quality", text="", icon="ADD")
@@ -26,20 +27,20 @@ class RELITALK_PT_subject(Tab, Panel):
             row.operator("relitalk.remove_quality", text="", icon="REMOVE")
         column.prop(chosen, "device")
         column.prop(chosen, "seed")
-        column.prop(chosen, "consent")
-        training = watch.running("train")
+        switch(column, chosen, "consent")
+        named = chosen.subject or chosen.video
+        training = watch.making(settings.subject_place(chosen.subject, chosen.video)) if named else None
         if training:
             progress(column, training)
         else:
             missing = "Set up the engine first" if preferences.engine_complaint() else ""
             button(column, "relitalk.train", missing or settings.why_not_train(context), icon="ARMATURE_DATA")
-        self._clip(context)
 
-    def _clip(self, context):
+    def _clip(self, context, column):
         clip, _ = settings.subject_clip(context)
         if clip is None:
             return
-        box = self.layout.box().column()
+        box = column.box().column(align=True)
         box.use_property_split = False
         icon = pictures.icon(pictures.CLIP)
         if icon:

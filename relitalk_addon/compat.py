@@ -86,11 +86,11 @@ def extension_folder(name: str) -> str:
 
 
 def progress(layout: bpy.types.UILayout, factor: float, text: str) -> None:
-    """A bar; a line of words where a Blender older than 4.0 draws the panels in a test."""
+    """A bar; its words alone where a Blender older than 4.0 draws the panels in a test."""
     if hasattr(layout, "progress"):
         layout.progress(factor=factor, text=text, type="BAR")
     else:
-        layout.label(text=f"{text} {round(100 * factor)} %")
+        layout.label(text=text)
 
 
 def redraw(windows: Iterable[bpy.types.Window]) -> None:

@@ -72,6 +72,11 @@ def engine_named() -> bool:
     return bool(get().engine_python or os.environ.get(engine.PYTHON_VARIABLE))
 
 
+def never_set_up() -> bool:
+    """Whether no engine was ever made or named here: that is how everyone begins, and no fault."""
+    return not engine_named() and not any(engine_home().glob("env-*"))
+
+
 def engine_python() -> engine.Found:
     """The Python that shall run the engine, from looking at files alone."""
     return engine.find_python(bpy.path.abspath(get().engine_python), engine_home())

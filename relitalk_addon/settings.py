@@ -72,7 +72,7 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
         name="Mouth", default=1.0, min=0.0, soft_max=2.0, max=4.0, description="How far the mouth opens; 1 as learnt",
     )
     offset: FloatProperty(
-        name="Offset", default=0.0, min=-5000.0, max=5000.0, soft_min=-500.0, soft_max=500.0,
+        name="Offset (ms)", default=0.0, min=-5000.0, max=5000.0, soft_min=-500.0, soft_max=500.0,
         description="Milliseconds by which the mouth comes later than the sound",
     )
     light: StringProperty(
@@ -151,6 +151,9 @@ def why_not_train(context: bpy.types.Context) -> str:
         return f"There is no video at {chosen.video}"
     if not chosen.consent:
         return "Confirm that the person in the video agreed"
+    place = subject_place(chosen.subject, chosen.video)
+    if (place / "subject.json").is_file():
+        return f"{place.stem} is trained already; another name trains anew"
     return ""
 
 
@@ -203,7 +206,7 @@ def existing_take(text: str) -> Path:
     found = (preferences.library() / "takes").glob("*/take.json")
     newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
     if newest is None:
-        raise ReliTalkError("no_take", "There is no take yet.", "Render one, or name its folder.")
+        raise ReliTalkError("no_take", "There is no take yet.", "Render one first.")
     return newest.parent
 
 

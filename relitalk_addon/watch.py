@@ -61,6 +61,11 @@ def running(kind: str = "") -> jobs.Job | None:
     return next((job for job in all_jobs() if not job.state.ended and kind in ("", job.order.kind)), None)
 
 
+def making(result: Path) -> jobs.Job | None:
+    """The job that makes a result now, or will."""
+    return next((job for job in all_jobs() if not job.state.ended and Path(job.order.result) == result), None)
+
+
 def coming() -> set[Path]:
     """The results that jobs are making."""
     return {Path(job.order.result) for job in all_jobs() if not job.state.ended}
@@ -136,12 +141,12 @@ def tick() -> float:
     if changed or len(bpy.context.window_manager.relitalk_jobs) != len(_known):  # another file was loaded
         fill_list()
     for job in list(_known.values()):
-        if job.refresh():
+        changed |= job.refresh()
+        if job.state.ended and job.folder in _mine:  # somebody else may have read its end
+            _mine.discard(job.folder)
             changed = True
-            if job.state.ended and job.folder in _mine:
-                _mine.discard(job.folder)
-                if _finished is not None:
-                    _finished(job)
+            if _finished is not None:
+                _finished(job)
     if changed:
         compat.redraw(bpy.context.window_manager.windows)
     return EVERY

@@ -55,7 +55,7 @@ def test_the_panels_name_only_what_this_blender_has(scene, part):
             assert operator in dir(bpy.ops.relitalk), (path.name, operator)
         for setting in re.findall(r'prop\(chosen, "([a-z_]+)"', text):
             assert hasattr(scene.relitalk, setting), (path.name, setting)
-    for name in ("subject", "voice", "light", "render", "jobs"):
+    for name in ("start", "subject", "voice", "light", "render", "place", "jobs"):
         assert getattr(bpy.types, f"RELITALK_PT_{name}").bl_category == "ReliTalk"
 
 
