@@ -12,6 +12,8 @@ REACH = 0.05
 """How far from the mask's edge the true one may lie, as a share of the frame's larger side."""
 CLOSE = 0.012
 """Where every pixel is looked at."""
+SURE_WITHIN = 0.02
+"""How far within its outline the fitted head is surely person."""
 DISTANCE, MASK = 0.004, 4.0
 """How fast the mask is believed: distance from its edge for one unit of logit, and logits of the mask itself."""
 
@@ -47,8 +49,9 @@ class Matter:
         if solid is None:
             solid = np.zeros(mask.shape, bool)
         else:
-            inner = cv2.erode(solid.astype(np.uint8), _disc(0.004, mask.shape)).astype(np.float32)
-            mask = np.maximum(mask, inner)
+            # At its outline the fitted head may lie outside the true one.
+            solid = cv2.erode(solid.astype(np.uint8), _disc(SURE_WITHIN, mask.shape)) > 0
+            mask = np.maximum(mask, solid)
             mask = mask * _connected(mask > 0.1, solid)
         depth = _depth(mask)
         outside = (depth < -0.02) & (mask < 0.12)
