@@ -11,6 +11,24 @@ from .head_model import HeadModel
 CARRIED = ("lips", "brows", "ears", "neck", "scalp")
 """Regions that are found by laying Anny's head onto the other one."""
 
+COLLAR = -0.155
+"""Metres below the eyes where Anny's head ends."""
+
+
+def above_collar(template: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the shoulders, which do not turn with the head.
+
+    Args:
+        template: [V, 3] head frame.
+        faces: [F, 3].
+
+    Returns:
+        The vertices kept [K] and the faces among them [G, 3], by their new numbers.
+    """
+    above = template[:, 1] > COLLAR
+    number = np.cumsum(above) - 1
+    return np.flatnonzero(above), number[faces[above[faces].all(1)]]
+
 
 def adopt(
     anny: HeadModel,

@@ -8,7 +8,8 @@ expression space and the turning of jaw and eyes. What is lost by that:
   Anny's motion as it is;
 - jaw and eyes are linear in the action, exact at rest and at the angles JAW and GAZE; the neck's joint is known and
   not moved, as a fit turns the head as a whole;
-- shape directions past SHAPES, a few tenths of a millimetre each, are dropped;
+- the shoulders, which do not turn with the head, and shape directions past SHAPES, tenths of a millimetre each, are
+  dropped;
 - FLAME's file has no texture places: they are a cylinder's. It has no tongue and no mouth cavity: the hole behind the
   lips is closed by a dark cone.
 
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ReliTalkError
-from .adopt import adopt
+from .adopt import above_collar, adopt
 from .head_model import HeadModel
 from .restricted_pickle import read_arrays
 
@@ -145,25 +146,27 @@ def convert(path: Path, anny: HeadModel) -> HeadModel:
     origin = (joints["eye_l"] + joints["eye_r"]) / 2
     shape = flame.shape[:SHAPES]
     shape = shape - np.einsum("v,svc->sc", flame.joints[3:].mean(0), shape)[:, None]  # the origin stays at the eyes
-    regions = {name: (flame.weights[:, JOINTS.index(name)] > 0.5).astype(np.float32) for name in ("eye_l", "eye_r")}
-    regions["mouth_interior"] = np.zeros(len(flame.template), np.float32)
-    regions["mouth_interior"][len(bare.template) :] = 1
-    regions["eye_cavity"] = np.zeros(len(flame.template), np.float32)
-    head, match = adopt(
-        anny,
-        name=f"flame-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}",
-        template=flame.template - origin,
-        faces=flame.faces,
-        uv=_cylinder(flame.template - origin),
-        shape_basis=shape,
-        regions=regions,
-        joints={name: joints[name] - origin for name in ("neck", "jaw", "eye_l", "eye_r")},
-        parted=0.5 * flame.turned("jaw", 0, JAW),
-    )
     turns = [("jaw", 0, JAW), ("jaw", 1, JAW / 3), ("jaw", 2, JAW / 3)]
     turns += [(eye, axis, GAZE) for eye in ("eye_l", "eye_r") for axis in (0, 1)]
     terms = np.concatenate([flame.expression, np.stack([flame.turned(*turn) for turn in turns])])
-    return replace(head, expression_basis=_said(match.motions(anny.expression_basis), terms, head))
+    template = flame.template - origin
+    none = np.zeros(len(template), np.float32)
+    regions = {name: (flame.weights[:, JOINTS.index(name)] > 0.5).astype(np.float32) for name in ("eye_l", "eye_r")}
+    regions |= {"mouth_interior": none.copy(), "eye_cavity": none}
+    regions["mouth_interior"][len(bare.template) :] = 1
+    kept, faces = above_collar(template, flame.faces)
+    head, match = adopt(
+        anny,
+        name=f"flame-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}",
+        template=template[kept],
+        faces=faces,
+        uv=_cylinder(template)[kept],
+        shape_basis=shape[:, kept],
+        regions={name: mask[kept] for name, mask in regions.items()},
+        joints={name: joints[name] - origin for name in ("neck", "jaw", "eye_l", "eye_r")},
+        parted=0.5 * flame.turned("jaw", 0, JAW)[kept],
+    )
+    return replace(head, expression_basis=_said(match.motions(anny.expression_basis), terms[:, kept], head))
 
 
 def _closed(flame: Flame) -> Flame:

@@ -2,9 +2,9 @@
 
 Its meshes are Wavefront files of 26719 vertices in centimetres, the same faces in all: a neutral head, a hundred
 identity directions in standard deviations, 53 expressions named as ARKit's with _L and _R. The eyes' fluids, lashes and
-shadow shells are left out: they are to be seen through. What it lacks is carried over from Anny: the turning of the
-eyeballs, the joints of jaw and neck, regions on the skin; it has no tongue action. mediapipe's points are found by
-showing mediapipe the neutral head.
+shadow shells are left out, as they are to be seen through, and so are the shoulders, which do not turn with the head.
+What it lacks is carried over from Anny: the turning of the eyeballs, the joints of jaw and neck, regions on the skin;
+it has no tongue action. mediapipe's points are found by showing mediapipe the neutral head.
 
 Source: Li et al. 2020, Learning Formation of Physically-Based Face Attributes; vertex ranges from its README.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ReliTalkError
-from .adopt import adopt
+from .adopt import above_collar, adopt
 from .head_model import HeadModel
 
 NEUTRAL = "generic_neutral_mesh"
@@ -95,15 +95,17 @@ def convert(folder: Path, anny: HeadModel) -> HeadModel:
     origin = (eyes["eye_l"] + eyes["eye_r"]) / 2
     shape = np.stack([meshes[f"identity{k:03d}"] - neutral for k in range(IDENTITIES)])
     shape -= (shape[:, regions["eye_l"] > 0.5].mean(1) + shape[:, regions["eye_r"] > 0.5].mean(1))[:, None] / 2
+    kept, faces = above_collar(neutral - origin, faces)
     still = np.zeros_like(neutral)
-    actions = np.stack([sum((meshes[s] - neutral for s in sources(a)), still) for a in anny.expression_names])
+    actions = np.stack([sum((meshes[s] - neutral for s in sources(a)), still) for a in anny.expression_names])[:, kept]
+    regions = {name: mask[kept] for name, mask in regions.items()}
     head, match = adopt(
         anny,
         name=f"ict-{digest.hexdigest()[:8]}",
-        template=neutral - origin,
+        template=(neutral - origin)[kept],
         faces=faces,
-        uv=uv,
-        shape_basis=shape,
+        uv=uv[kept],
+        shape_basis=shape[:, kept],
         regions=regions,
         joints={side: place - origin for side, place in eyes.items()},
         parted=0.35 * actions[anny.index("jawOpen")[0]],

@@ -18,6 +18,9 @@ from relitalk_engine.media.video import read_frames
 
 PLACE = np.array([0.4, 3.6, 8.4])
 """Centimetres; ICT's origin lies inside the head."""
+SHOULDER = (11244, 11245, 11246, 11247)
+"""Vertices of a face below the neck."""
+COUNT = KEPT - len(SHOULDER)
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +53,16 @@ def folder(anny, seats, tmp_path_factory):
             owner[slice(*r)] = np.argmax(anny.regions[part])
     owner[seats] = np.arange(len(seats))
     tail = "".join(f"vt {u:.5f} {v:.5f}\n" for u, v in anny.uv)
+    shoulder = [f"f {' '.join(f'{k + 1}/1' for k in SHOULDER)}\n"]
     quads = [f"f {' '.join(f'{seats[k] + 1}/{k + 1}' for k in face)}\n" for face in anny.faces]
     lashes = [f"f {KEPT + k + 1}/1 {KEPT + k + 2}/1 {KEPT + k + 3}/1 {KEPT + k + 4}/1\n" for k in range(0, 400, 4)]
-    tail += "".join(quads + lashes)
+    tail += "".join(quads + lashes + shoulder)
 
     def write(name, vertices):
         lines = [f"v {x:.5f} {y:.5f} {z:.5f}\n" for x, y, z in 100 * vertices + PLACE]
-        (folder / f"{name}.obj").write_text("# ICT FaceKit\n" + "".join(lines[k] for k in owner) + tail)
+        rows = [lines[k] for k in owner]
+        rows[SHOULDER[0] : SHOULDER[-1] + 1] = [f"v {k} -20 {k * k}\n" for k in range(4)]
+        (folder / f"{name}.obj").write_text("# ICT FaceKit\n" + "".join(rows) + tail)
 
     write("generic_neutral_mesh", anny.template)
     for k in range(IDENTITIES):
@@ -74,6 +80,12 @@ def folder(anny, seats, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def here(seats):
+    """Where each of Anny's vertices is in the adapter's head, the shoulder cut away."""
+    return np.where(seats > SHOULDER[-1], seats - len(SHOULDER), seats)
+
+
+@pytest.fixture(scope="module")
 def head(folder, anny):
     """The adapter's head."""
     return convert(folder, anny)
@@ -81,30 +93,30 @@ def head(folder, anny):
 
 def test_every_field_of_the_house_is_filled(head, anny):
     assert head.name.startswith("ict-") and head.expression_names == anny.expression_names
-    assert head.template.shape == (KEPT, 3) and head.shape_basis.shape == (IDENTITIES, KEPT, 3)
-    assert head.faces.shape == anny.faces.shape  # lashes are left out
+    assert head.template.shape == (COUNT, 3) and head.shape_basis.shape == (IDENTITIES, COUNT, 3)
+    assert head.faces.shape == anny.faces.shape  # lashes and shoulders are left out
     assert set(head.regions) == set(anny.regions) and set(head.joints) == set(anny.joints)
     assert np.abs(head.joints["eye_l"] + head.joints["eye_r"]).max() < 1e-6
 
 
-def test_it_is_anny_again_in_metres(head, anny, seats):
-    offset = head.template[seats] - anny.template
+def test_it_is_anny_again_in_metres(head, anny, here):
+    offset = head.template[here] - anny.template
     assert np.ptp(offset, axis=0).max() < 1e-5
-    assert np.allclose(head.uv[seats], anny.uv, atol=1e-4)
+    assert np.allclose(head.uv[here], anny.uv, atol=1e-4)
     apart = np.linalg.norm(head.at_landmarks(head.template) - anny.at_landmarks(anny.template) - offset[0], axis=1)
     assert np.median(apart) < 2e-3
     for joint in ("jaw", "neck"):
         assert np.linalg.norm(head.joints[joint] - anny.joints[joint] - offset[0]) < 5e-3
     for name in ("lips", "ears", "neck", "scalp", "mouth_interior"):
-        both = head.regions[name][seats] > 0.5, anny.regions[name] > 0.5
+        both = head.regions[name][here] > 0.5, anny.regions[name] > 0.5
         assert np.logical_and(*both).sum() > 0.8 * np.logical_or(*both).sum(), name
 
 
-def test_expressions_are_joined_by_name(head, anny, seats):
+def test_expressions_are_joined_by_name(head, anny, here):
     skin = anny.regions["skin"] > 0.5
     for name in ("jawOpen", "jawLeft", "mouthLeft", "mouthSmileLeft", "eyeBlinkRight", "browInnerUp", "cheekPuff"):
         k = anny.index(name)[0]
-        assert np.abs(head.expression_basis[k][seats] - anny.expression_basis[k])[skin].max() < 1e-5, name
+        assert np.abs(head.expression_basis[k][here] - anny.expression_basis[k])[skin].max() < 1e-5, name
     assert not head.expression_basis[anny.index("tongueOut")[0]][head.regions["skin"] > 0.5].any()
 
 
