@@ -35,8 +35,10 @@ class Observation:
 class Observer:
     """Observes the frames of one fitted clip; holds mediapipe's segmenter, nothing else."""
 
-    def __init__(self, head: HeadModel, fit: HeadFit, backdrop: Backdrop | None = None) -> None:
-        self.head, self.fit = head, fit
+    def __init__(
+        self, head: HeadModel, fit: HeadFit, backdrop: Backdrop | None = None, device: str = "cpu"
+    ) -> None:
+        self.head, self.fit, self.device = head, fit, device
         self._matter = Matter(backdrop)
         self._solid = (1 - np.maximum(head.regions["neck"], head.regions["ears"]))[:, None]
         self._trust = 1 - 0.75 * head.regions["scalp"]
@@ -50,7 +52,8 @@ class Observer:
     def hits(self, frame: int, psi: np.ndarray | None = None) -> tuple[Hits, np.ndarray]:
         """What the pixels see and the [V, 3] vertices in the camera frame, with another expression if given."""
         vertices = self.fit.vertices(self.head, frame, psi)
-        return cast(vertices, self.head.faces, self.fit.focal, self.fit.center, self.fit.size), vertices
+        fit = self.fit
+        return cast(vertices, self.head.faces, fit.focal, fit.center, fit.size, device=self.device), vertices
 
     def _normals(self, vertices: np.ndarray, frame: int) -> np.ndarray:
         """Vertex normals; the mouth's inside, whose teeth the model lacks, faces as the head does."""

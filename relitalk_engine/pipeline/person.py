@@ -81,7 +81,9 @@ class Person:
             fit: the head in that footage.
             backdrop: what is behind the person there.
         """
-        return Observer(self.head, self.fit, self.backdrop) if fit is None else Observer(self.head, fit, backdrop)
+        if fit is None:
+            fit, backdrop = self.fit, self.backdrop
+        return Observer(self.head, fit, backdrop, self.device)
 
     @cached_property
     def shadow(self) -> HeadShadow:
