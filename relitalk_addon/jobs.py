@@ -110,6 +110,7 @@ class Job:
     took: float | None = None
     """Seconds from its first word to its last, once it has ended."""
     _read: int = 0
+    _process: dict[str, Any] | None = None
     _asked: float = -1e9
     _alive: bool = True
 
@@ -142,17 +143,17 @@ class Job:
 
     def alive(self) -> bool:
         """Whether the job's process still runs: the one that was begun, not another that was given its id."""
-        for name in (PROCESS_FILE, SPAWNED_FILE):
-            said = read_json(self.folder / name)
-            if said is None or not isinstance(said.get("pid"), int):
-                continue
-            child = children.get(said["pid"])
-            if child is not None:
-                return child.poll() is None
-            if time.monotonic() - self._asked > ASKED:
-                self._asked, self._alive = time.monotonic(), process_alive(said["pid"], said.get("started"))
-            return self._alive
-        return self.folder.is_dir() and time.time() - self.order.created < STARTING
+        if self._process is None:
+            self._process = read_json(self.folder / PROCESS_FILE)
+        said = self._process or read_json(self.folder / SPAWNED_FILE)
+        if said is None or not isinstance(said.get("pid"), int):
+            return self.folder.is_dir() and time.time() - self.order.created < STARTING
+        child = children.get(said["pid"])
+        if child is not None:
+            return child.poll() is None
+        if time.monotonic() - self._asked > ASKED:
+            self._asked, self._alive = time.monotonic(), process_alive(said["pid"], said.get("started"))
+        return self._alive
 
     def cancel(self) -> None:
         """Ask the process to stop; it leaves within seconds and keeps what is whole.

@@ -5,6 +5,7 @@ A timer and no handler: jobs belong to the computer, so loading a file or starti
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,7 +93,8 @@ def look_around() -> bool:
     """
     folder = preferences.jobs_folder()
     try:
-        here = {path for path in folder.iterdir() if path not in _known or path.is_dir()}
+        with os.scandir(folder) as entries:
+            here = {folder / entry.name for entry in entries if entry.is_dir()}
     except OSError:
         here = set()
     gone = set(_known) - here
