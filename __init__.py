@@ -5,16 +5,16 @@
 def register() -> None:
     """Called by Blender when the extension is enabled."""
     from . import operators, panels
-    from .relitalk_addon import pictures, preferences, settings, watch
+    from .relitalk_addon import live_watch, pictures, portraits, preferences, settings, watch
 
-    for part in (preferences, settings, pictures, operators, panels, watch):
+    for part in (preferences, settings, pictures, portraits, operators, panels, watch, live_watch):
         part.register()
 
 
 def unregister() -> None:
     """Called by Blender when the extension is disabled; a job that runs goes on."""
     from . import operators, panels
-    from .relitalk_addon import pictures, preferences, settings, watch
+    from .relitalk_addon import live_watch, pictures, portraits, preferences, settings, watch
 
-    for part in (watch, panels, operators, pictures, settings, preferences):
+    for part in (live_watch, watch, panels, operators, portraits, pictures, settings, preferences):
         part.unregister()

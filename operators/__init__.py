@@ -3,7 +3,20 @@
 import bpy
 
 from ..relitalk_addon import watch
-from . import drop, jobs, match_light, place, presets, render, set_up_engine, train, try_sample
+from . import (
+    compositor,
+    drop,
+    head_mesh,
+    jobs,
+    live_light,
+    match_light,
+    place,
+    presets,
+    render,
+    set_up_engine,
+    train,
+    try_sample,
+)
 
 CLASSES = (
     set_up_engine.RELITALK_OT_set_up_engine,
@@ -16,6 +29,13 @@ CLASSES = (
     render.RELITALK_OT_render,
     render.RELITALK_OT_relight,
     place.RELITALK_OT_place_take,
+    live_light.RELITALK_OT_update_light,
+    live_light.RELITALK_OT_key_light,
+    live_light.RELITALK_OT_unkey_light,
+    live_light.RELITALK_OT_match_exposure,
+    head_mesh.RELITALK_OT_add_head_mesh,
+    head_mesh.RELITALK_OT_drive_mesh,
+    compositor.RELITALK_OT_composite,
     presets.RELITALK_OT_keep_quality,
     presets.RELITALK_OT_edit_quality,
     presets.RELITALK_OT_remove_quality,

@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import jobs, light, menus, place, render, start, subject, voice
+from . import jobs, light, menus, place, portrait, render, start, subject, voice
 
 CLASSES = (
     menus.RELITALK_MT_lights,
@@ -14,6 +14,8 @@ CLASSES = (
     light.RELITALK_PT_light,
     render.RELITALK_PT_render,
     place.RELITALK_PT_place,
+    portrait.RELITALK_PT_standing,
+    portrait.RELITALK_PT_portrait,
     jobs.RELITALK_UL_jobs,
     jobs.RELITALK_PT_jobs,
 )

@@ -66,6 +66,111 @@ def skip_compositor(scene: bpy.types.Scene) -> None:
     scene.render.use_sequencer = False
 
 
+def curves(owner: bpy.types.ID) -> bpy.types.bpy_prop_collection | None:
+    """The animation curves of a datablock, which from 5.0 lie in its slot's channel bag; None where it has none."""
+    animated = owner.animation_data
+    if animated is None or animated.action is None:
+        return None
+    if "fcurves" in animated.action.bl_rna.properties:
+        return animated.action.fcurves
+    for layer in animated.action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(animated.action_slot) if animated.action_slot else None
+            if bag is not None:
+                return bag.fcurves
+    return None
+
+
+def key(owner: bpy.types.ID, path: str, index: int, frames: np.ndarray, values: np.ndarray, held: bool = False) -> None:
+    """Animate a value by a key at each of many frames; keys that it had go.
+
+    Args:
+        owner: the datablock.
+        path: the value's data path.
+        index: its component; -1: it has none.
+        frames: [N] scene frames, rising.
+        values: [N].
+        held: from key to key it stays, instead of going over.
+    """
+    unkey(owner, path, index)
+    animated = owner.animation_data or owner.animation_data_create()
+    if animated.action is None:
+        animated.action = bpy.data.actions.new(owner.name)
+    component = max(index, 0)
+    if hasattr(animated.action, "fcurve_ensure_for_datablock"):
+        curve = animated.action.fcurve_ensure_for_datablock(owner, path, index=component)
+    else:
+        curve = animated.action.fcurves.new(path, index=component)
+    points = curve.keyframe_points
+    points.add(len(frames))
+    points.foreach_set("co", np.stack([frames, values], axis=-1).astype(np.float32).reshape(-1))
+    points.foreach_set("interpolation", np.full(len(frames), 0 if held else 1, np.int32))
+    curve.update()
+
+
+def unkey(owner: bpy.types.ID, path: str, index: int = -1) -> None:
+    """Take the keys of a value away; index -1: of all its components."""
+    known = curves(owner)
+    for curve in [curve for curve in known or () if curve.data_path == path and index in (-1, curve.array_index)]:
+        known.remove(curve)
+
+
+NEW_COMPOSITOR = bpy.app.version >= (5, 0, 0)
+"""Whether a scene's compositor is a node group of its own, with the shader's maths nodes and choices as sockets."""
+COMPOSITOR_MATH = "ShaderNodeMath" if NEW_COMPOSITOR else "CompositorNodeMath"
+
+
+def compositor(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, bpy.types.NodeSocket]:
+    """A scene's compositor and the input of its output, both made where there are none, fed by the render."""
+    if not NEW_COMPOSITOR:
+        scene.use_nodes = True
+        tree = scene.node_tree
+        output = next((node for node in tree.nodes if node.bl_idname == "CompositorNodeComposite"), None)
+        output = output or tree.nodes.new("CompositorNodeComposite")
+    else:
+        tree = scene.compositing_node_group
+        if tree is None:
+            tree = scene.compositing_node_group = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
+        if not any(item.in_out == "OUTPUT" for item in tree.interface.items_tree):
+            tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        output = next((node for node in tree.nodes if node.bl_idname == "NodeGroupOutput"), None)
+        output = output or tree.nodes.new("NodeGroupOutput")
+    if not output.inputs[0].is_linked:
+        layers = next((node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers"), None)
+        layers = layers or tree.nodes.new("CompositorNodeRLayers")
+        tree.links.new(layers.outputs["Image"], output.inputs[0])
+    return tree, output.inputs[0]
+
+
+def choose(node: bpy.types.Node, old: str, value: str, new: str, name: str) -> None:
+    """Make a choice of a compositor node: an attribute until 4.5, a menu socket from 5.0."""
+    if new in node.inputs and node.inputs[new].type == "MENU":
+        node.inputs[new].default_value = name
+    else:
+        setattr(node, old, value)
+
+
+def blur(node: bpy.types.Node, pixels: float) -> None:
+    """Make a compositor's Blur a Gaussian of a size: an attribute until 4.4, a socket from 4.5."""
+    choose(node, "filter_type", "GAUSS", "Type", "Gaussian")
+    if node.inputs["Size"].type == "VECTOR":
+        node.inputs["Size"].default_value = (pixels, pixels)
+    else:
+        node.size_x = node.size_y = round(pixels)
+
+
+def add_light(tree: bpy.types.NodeTree) -> tuple[bpy.types.Node, list[bpy.types.NodeSocket], bpy.types.NodeSocket]:
+    """A compositor node that gives A + factor · B: the node, its inputs factor, A and B, its output."""
+    if NEW_COMPOSITOR:
+        node = tree.nodes.new("ShaderNodeMix")
+        node.data_type, node.blend_type = "RGBA", "ADD"
+        colours = [socket for socket in node.inputs if socket.type == "RGBA"]
+        return node, [node.inputs[0], *colours], next(socket for socket in node.outputs if socket.type == "RGBA")
+    node = tree.nodes.new("CompositorNodeMixRGB")
+    node.blend_type = "ADD"
+    return node, list(node.inputs), node.outputs[0]
+
+
 def online() -> bool:
     """Whether the user lets Blender use the network; a script decides for itself unless Blender was started offline."""
     if bpy.app.background:

@@ -113,8 +113,9 @@ def take(context: bpy.types.Context, order: TakeOrder) -> jobs.Job:
     def command(job: Path) -> list[str]:
         light = world_light.spec_for_job(context.scene, order.light, job)
         frames = ["--frames", order.frames] if order.frames else []
+        extra = [word for word, asked in (("--passes", chosen.live), ("--full-frame", chosen.full_frame)) if asked]
         return [
-            kind, str(folder), *voice, "--light", light, "--background", background, *frames, "--exr",
+            kind, str(folder), *voice, "--light", light, "--background", background, *frames, "--exr", *extra,
             "--device", chosen.device, "-o", str(place), *force,
         ]
 

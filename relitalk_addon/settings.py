@@ -30,6 +30,11 @@ OUTSIDE = [
     ("LOOP", "Loop", "The take begins again"),
     ("HIDE", "Hide", "Before and after the take the portrait is not seen"),
 ]
+STANDS = [
+    ("GROUND", "On the Ground", "Its lower edge on the 3D cursor"),
+    ("EYES", "At Eye Height", "Its eyes above the 3D cursor"),
+    ("CAMERA", "In the Camera", "Of true size, so far away that it fills the camera's frame"),
+]
 LOOKS = [
     ("SCENE_LINEAR", "With the scene", "The portrait is seen by the same film as the scene"),
     ("AS_FILMED", "As filmed", "The scene's view becomes Standard, and the display equals the take"),
@@ -96,6 +101,24 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
     )
     outside: EnumProperty(name="Outside", items=OUTSIDE, default="HOLD", description="Before and after the take")
     look: EnumProperty(name="Look", items=LOOKS, default="SCENE_LINEAR", description="How the portrait is shown")
+    stand: EnumProperty(name="Stands", items=STANDS, default="GROUND", description="Where a new portrait stands")
+    eye_height: FloatProperty(
+        name="Eye Height", default=1.6, min=0.0, soft_max=3.0, subtype="DISTANCE", unit="LENGTH",
+        description="Of a new portrait's eyes above the 3D cursor",
+    )
+    faces_camera: BoolProperty(
+        name="Face Camera", description="A new portrait turns to the scene's camera, about its own upright axis",
+    )
+    relief: BoolProperty(
+        name="Relief", description="A new portrait stands out of its plane as the fitted head does",
+    )
+    live: BoolProperty(
+        name="Live Light", default=True,
+        description="Takes are rendered with their passes, so that a placed portrait can be lit in Blender",
+    )
+    full_frame: BoolProperty(
+        name="Full Frame", description="The portrait is put back into the clip's whole picture",
+    )
     shadow: BoolProperty(name="Casts Shadow", default=False, description="Its outline throws a shadow into the scene")
 
 

@@ -12,7 +12,7 @@ from mathutils import Euler
 from ..relitalk_engine.errors import ReliTalkError
 from ..relitalk_engine.lighting import envmap, sh
 from ..relitalk_engine.lighting.light import Light
-from . import compat, panorama, settings, stage
+from . import compat, panorama, portraits, settings
 
 ENVIRONMENT = "relitalk_environment"
 """Custom property of a scene: the matched light's environment, [32, 64, 3] flat."""
@@ -30,30 +30,68 @@ class Sky:
     """[3, 3]: the radiance along the world direction d is the picture's at lookup · d."""
 
 
-def capture(context: bpy.types.Context, source: str = "WORLD") -> Light:
-    """The light that falls on the portrait, in its own axes.
+@dataclass(frozen=True)
+class Plain:
+    """A world that takes no render to know: a colour, or an image turned about."""
+
+    colour: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Its radiance in Blender's working space, strength included."""
+    image: bpy.types.Image | None = None
+    """Shown instead of the colour."""
+    strength: float = 1.0
+    """Of the image."""
+    lookup: tuple[float, ...] = tuple(np.eye(3).reshape(-1))
+    """[3, 3] flat. See `Sky`."""
+
+
+def capture(context: bpy.types.Context, source: str = "WORLD", portrait: bpy.types.Object | None = None) -> Light:
+    """The light that falls on a portrait, in its own axes.
 
     Args:
         context: whose scene it is.
         source: WORLD: the world alone; SCENE: all that shines and stands around the portrait, rendered.
+        portrait: on which; None: the one that is meant, and where there is none the camera's axes.
 
     Raises:
         ReliTalkError: there is no world, it is black, or its image cannot be read or is no light.
     """
-    scene, axes = context.scene, stage.axes(context)
+    scene = context.scene
+    portrait = portrait or portraits.portrait(context)
+    axes = portraits.axes(context, portrait)
     if source == "SCENE":
-        portrait = stage.portrait(context)
-        at = portrait.matrix_world.translation if portrait else scene.cursor.location
-        sky = Sky(panorama.of_scene(scene, at.copy(), stage.portraits(scene)), np.eye(3))
-        name = scene.name
+        sky, name = around(scene, portrait), scene.name
     else:
-        if scene.world is None:
-            raise ReliTalkError("no_world", f"{scene.name} has no world.", "Add one in the World properties.")
-        sky, name = of_world(scene.world), scene.world.name
+        sky, name = of_world(world_of(scene)), scene.world.name
+    return in_frame(checked(sky, name), axes, {"kind": source.lower(), "name": name})
+
+
+def world_of(scene: bpy.types.Scene) -> bpy.types.World:
+    """The scene's world.
+
+    Raises:
+        ReliTalkError: it has none.
+    """
+    if scene.world is None:
+        raise ReliTalkError("no_world", f"{scene.name} has no world.", "Add one in the World properties.")
+    return scene.world
+
+
+def around(scene: bpy.types.Scene, portrait: bpy.types.Object | None) -> Sky:
+    """All that shines and stands around a portrait, or around the cursor where there is none, rendered."""
+    at = portrait.matrix_world.translation if portrait else scene.cursor.location
+    return Sky(panorama.of_scene(scene, at.copy(), portraits.portraits(scene)), np.eye(3))
+
+
+def checked(sky: Sky, name: str) -> Sky:
+    """A sky whose numbers are a light.
+
+    Raises:
+        ReliTalkError: they are not, or it is black.
+    """
     radiance = envmap.checked_radiance(sky.radiance, name)
     if not radiance.any():
         raise ReliTalkError("black_world", f"{name} is black: there is no light to match.", "Light it first.")
-    return in_frame(Sky(radiance, sky.lookup), axes, {"kind": source.lower(), "name": name})
+    return Sky(radiance, sky.lookup)
 
 
 def of_world(world: bpy.types.World) -> Sky:
@@ -62,43 +100,52 @@ def of_world(world: bpy.types.World) -> Sky:
     Raises:
         ReliTalkError: its image cannot be read.
     """
+    known = plain(world)
+    radiance = None if known is None else radiance_of(known)
+    if known is None or radiance is None:
+        return Sky(panorama.of_world(world), np.eye(3))
+    return Sky(radiance, np.reshape(known.lookup, (3, 3)))
+
+
+def plain(world: bpy.types.World) -> Plain | None:
+    """What a world shows where its nodes are plain enough to say; quick, as no pixel is read."""
     if not compat.uses_nodes(world):
-        return _flat(np.array(world.color))
+        return Plain(tuple(world.color))
     output = world.node_tree.get_output_node("CYCLES")
     surface = _source(output.inputs["Surface"]) if output else None
     if surface is None:
-        return _flat(np.zeros(3))
+        return Plain()
     background = surface.node
-    if background.bl_idname == "ShaderNodeBackground" and not background.mute:
-        strength = background.inputs["Strength"]
-        colour = _source(background.inputs["Color"])
-        if not strength.is_linked and colour is None:
-            return _flat(np.array(background.inputs["Color"].default_value[:3]) * strength.default_value)
-        if not strength.is_linked and colour.node.bl_idname == "ShaderNodeTexEnvironment":
-            sky = _of_image(colour.node, strength.default_value)
-            if sky is not None:
-                return sky
-    return Sky(panorama.of_world(world), np.eye(3))
-
-
-def _flat(colour: np.ndarray) -> Sky:
-    """One colour all around, in Blender's working space."""
-    colour = panorama.to_rec709(colour.astype(np.float32))
-    return Sky(np.broadcast_to(np.maximum(colour, 0.0), (32, 64, 3)).astype(np.float32), np.eye(3))
-
-
-def _of_image(node: bpy.types.ShaderNodeTexEnvironment, strength: float) -> Sky | None:
-    """An Environment Texture's sky; None where it takes a render to know."""
+    if background.bl_idname != "ShaderNodeBackground" or background.mute or background.inputs["Strength"].is_linked:
+        return None
+    strength = background.inputs["Strength"].default_value
+    colour = _source(background.inputs["Color"])
+    if colour is None:
+        return Plain(tuple(strength * part for part in background.inputs["Color"].default_value[:3]))
+    node = colour.node
+    if node.bl_idname != "ShaderNodeTexEnvironment" or node.mute or node.projection != "EQUIRECTANGULAR":
+        return None
     lookup = _lookup(node)
-    image = node.image
-    if node.mute or lookup is None or node.projection != "EQUIRECTANGULAR" or strength < 0.0:
+    if lookup is None or strength < 0.0:
         return None
-    if image is None:
-        return _flat(np.zeros(3))
-    if image.source not in {"FILE", "GENERATED"}:
+    if node.image is None:
+        return Plain()
+    if node.image.source not in {"FILE", "GENERATED"}:
         return None
-    radiance = panorama.read_image(image)
-    return None if radiance is None else Sky(radiance * np.float32(strength), lookup)
+    return Plain(image=node.image, strength=strength, lookup=tuple(lookup.reshape(-1)))
+
+
+def radiance_of(known: Plain) -> np.ndarray | None:
+    """The picture of a plain world, [H, W, 3] linear Rec.709; None where its colour space takes a render to know.
+
+    Raises:
+        ReliTalkError: its image cannot be read.
+    """
+    if known.image is None:
+        colour = panorama.to_rec709(np.array(known.colour, np.float32))
+        return np.broadcast_to(np.maximum(colour, 0.0), (32, 64, 3)).astype(np.float32)
+    radiance = panorama.read_image(known.image)
+    return None if radiance is None else radiance * np.float32(known.strength)
 
 
 def _lookup(node: bpy.types.ShaderNodeTexEnvironment) -> np.ndarray | None:
@@ -146,7 +193,7 @@ def in_frame(sky: Sky, axes: np.ndarray, source: dict[str, str]) -> Light:
     Returns:
         Its coefficients are of the whole panorama, its environment is 64×32.
     """
-    turn = axes.T @ sky.lookup.T @ stage.ALONG_Y  # from the panorama as a viewer along +Y sees it to the frame
+    turn = axes.T @ sky.lookup.T @ portraits.ALONG_Y  # from the panorama as a viewer along +Y sees it to the frame
     coefficients = sh.rotate(sh.project(sky.radiance), turn)
     if abs(turn[1, 1] - 1.0) < 1e-6:
         degrees = float(np.degrees(np.arctan2(-turn[0, 2], turn[0, 0])))

@@ -128,6 +128,73 @@ def make_take(scene, part, tmp_path):
     return make
 
 
+def passes(frame: int, size: int = 32) -> dict[str, np.ndarray]:
+    """The passes of a ball that lives: each [S, S, 3], as a take holds them."""
+    axis = (np.arange(size) + 0.5) / size * 2.2 - 1.1
+    x, y = np.meshgrid(axis, -axis)
+    radius = np.hypot(x, y)
+    inside = np.clip((1.0 - radius) * size / 4, 0.0, 1.0)
+    x, y = x / np.maximum(radius, 1.0), y / np.maximum(radius, 1.0)
+    normal = np.stack([x, y, np.sqrt(np.maximum(1.0 - x * x - y * y, 0.0))], axis=-1)
+    smooth = normal * [0.7, 0.7, 1.0] + [0.0, 0.0, 0.1]
+    smooth /= np.linalg.norm(smooth, axis=-1, keepdims=True)
+    rng = np.random.default_rng(frame)
+    one, bands = np.ones_like(normal), np.repeat([1.0, 2 / 3, 1 / 4], [1, 3, 5])
+    sx, sy, sz = np.moveaxis(smooth, -1, 0)
+    basis = np.stack([
+        0.282095 + 0 * sx, 0.488603 * sy, 0.488603 * sz, 0.488603 * sx, 1.092548 * sx * sy, 1.092548 * sy * sz,
+        0.315392 * (3 * sz * sz - 1), 1.092548 * sx * sz, 0.546274 * (sx * sx - sy * sy),
+    ], axis=-1)
+    transfer = basis * bands * (0.4 + 0.6 * (x > -0.3))[..., None]  # one side lies in shadow
+    return {
+        "albedo": 0.2 + 0.5 * rng.random((size, size, 3)), "normal": normal, "smooth_normal": smooth,
+        "specular_weight": 0.05 * one, "hair": (y > 0.4)[..., None] * 0.8 * one,
+        "transfer_0": transfer[..., 0:3], "transfer_1": transfer[..., 3:6], "transfer_2": transfer[..., 6:9],
+        "source_residual": 0.02 * (rng.random((size, size, 3)) - 0.5), "alpha": inside[..., None] * one,
+    }
+
+
+@pytest.fixture
+def make_lit_take(make_take, part):
+    """Make a take with passes, lights, a head and its motion: make_lit_take(name, fps)."""
+    formats = part("relitalk_engine.take")
+    light = part("relitalk_engine.lighting.light").Light
+
+    def make(name="lit", fps=Fraction(25), frames=(0, 6)):
+        def painted(frame):
+            return passes(frame)["albedo"], passes(frame)["alpha"][..., 0]
+
+        take = make_take(name, frames=frames, fps=fps, painted=painted)
+        for frame in range(*frames):
+            for layer, values in passes(frame).items():
+                take.pass_path(layer, frame).parent.mkdir(exist_ok=True)
+                save_picture(take.pass_path(layer, frame), values, np.ones(values.shape[:2]))
+        take.info.passes, take.info.specular_exponent = list(passes(0)), 20.0
+        take.light_path.parent.mkdir()
+        flat = light.from_sh(np.concatenate([np.full((1, 3), 2.0), np.zeros((8, 3))]))
+        flat.save(take.light_path)
+        flat.save(take.source_light_path)
+        count, corners = frames[1], np.array([[-1, -1, 0], [1, -1, 0], [0, 1, 0], [0, 0, 1.0]]) * 0.08
+        turn = [[[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]] for a in np.linspace(0, 0.5, count)]
+        motion = {
+            "fps": np.array([fps.numerator, fps.denominator]), "names": np.array(["jawOpen", "mouthSmileLeft"]),
+            "psi": np.stack([np.linspace(0, 1, count), np.full(count, 0.25)], axis=-1), "rotation": np.array(turn),
+            "translation": np.array([[0.0, 0.0, -1.0]] * count) + np.linspace(0, 0.1, count)[:, None],
+        }
+        np.savez(take.motion_path, **motion)
+        faces = np.array([[0, 1, 3], [1, 2, 3], [2, 0, 3]])
+        np.savez(
+            take.head_path, neutral=corners, actions=np.stack([corners * 0.5, corners * 0.1]).astype(np.float16),
+            names=motion["names"], faces=faces, uv=np.zeros((3, 3, 2)), camera=np.array([100.0, 16.0, 12.8]),
+        )
+        rgb, alpha = picture(0)
+        save_picture(take.texture_path, rgb, np.ones_like(alpha))
+        take.save()
+        return formats.Take.open(take.path)
+
+    return make
+
+
 @pytest.fixture
 def world_images():
     """The HDR panoramas that Blender brings."""
@@ -172,7 +239,7 @@ def rendered(scene, folder: Path, width: int, height: int, samples: int = 1, fil
 
 @pytest.fixture
 def studio():
-    """Helpers of the tests that render: picture, save_picture, look_straight_at, rendered."""
+    """Helpers of the tests that render: picture, passes, save_picture, look_straight_at, rendered."""
     return SimpleNamespace(
-        picture=picture, save_picture=save_picture, look_straight_at=look_straight_at, rendered=rendered,
+        picture=picture, passes=passes, save_picture=save_picture, look_straight_at=look_straight_at, rendered=rendered,
     )

@@ -74,7 +74,7 @@ def test_the_mapping_follows_the_scenes_frame_rate(scene, make_take):
 
 
 def test_a_long_take_stays_in_step_at_ntsc_rates(scene, make_take, part):
-    expression = part("relitalk_addon.live_material").index_expression(Fraction(24000, 1001), 1)
+    expression = part("relitalk_addon.timing").index_expression(Fraction(24000, 1001), 1)
     scope = {"floor": floor, "round": round, "fps": 24, "base": float(np.float32(1.001))}
     for frame in (1, 1002, 100001, 500000):
         assert eval(expression, scope | {"frame": frame}) == frame - 1  # noqa: S307 -- our own expression
@@ -175,7 +175,7 @@ def test_a_film_without_sound_is_warned_of(scene, make_take, part):
     settings.file_format = "FFMPEG"
     scene.render.ffmpeg.audio_codec = "NONE"
     stage, said = part("relitalk_addon.stage"), []
-    stage.place(bpy.context, make_take("loud"), stage.Timing(scene), stage.Look(), said.append)
+    stage.place(bpy.context, make_take("loud"), stage.Placing(), said.append)
     assert any("silent" in sentence or "without its sound" in sentence for sentence in said)
 
 
