@@ -1,8 +1,13 @@
-"""Reads arrays out of a pickle and runs nothing that it brings; FLAME's file is one, of Python 2 and chumpy."""
+"""Reads arrays out of a pickle and runs nothing that it brings; FLAME's file is one, of Python 2 and chumpy.
+
+Not even numpy's own unpickling runs, which believes what a pickle says about object arrays: every class and function
+that the pickle names is a stand-in of ours.
+"""
 
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +28,54 @@ class Inert:
         self.state = dict(state) if isinstance(state, dict) else {}
 
 
+class _Dtype:
+    """Stands for a dtype: plain numbers only."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        if not isinstance(code, str) or not re.fullmatch(r"[<>=|]?[biuf]\d{1,2}", code):
+            raise pickle.UnpicklingError("it holds an array of something else than numbers")
+        self.numbers = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        if state[1] in ("<", ">"):
+            self.numbers = self.numbers.newbyteorder(state[1])
+
+
+class _Array:
+    """Stands for an array, filled from its bytes."""
+
+    def __init__(self, *_: Any) -> None:
+        self.values = np.zeros(0)
+
+    def __setstate__(self, state: tuple) -> None:
+        shape, kind, by_columns, content = state[-4:]
+        self.values = _numbers(kind, content).reshape(shape, order="F" if by_columns else "C")
+
+
+def _numbers(kind: Any, content: Any) -> np.ndarray:
+    if not isinstance(kind, _Dtype):
+        raise pickle.UnpicklingError("it holds an array of something else than numbers")
+    return np.frombuffer(content.encode("latin1") if isinstance(content, str) else content, kind.numbers)
+
+
 class _Rebuild:
-    """In place of copyreg's, which makes an object of any class."""
+    """In place of copyreg's and numpy's, which make an object of any class."""
 
     __slots__ = ()
 
-    def __call__(self, kind: Any, *_: Any) -> Inert:
-        if kind is not Inert:
+    def __call__(self, kind: Any, *_: Any) -> Any:
+        if kind not in (Inert, _Array):
             raise pickle.UnpicklingError("it rebuilds an object of an unexpected kind")
-        return Inert()
+        return kind()
+
+
+class _Scalar:
+    """In place of numpy's."""
+
+    __slots__ = ()
+
+    def __call__(self, kind: Any, content: Any) -> Any:
+        return _numbers(kind, content)[0]
 
 
 class _Encode:
@@ -45,23 +89,22 @@ class _Encode:
         return text.encode("latin1")
 
 
-_ARRAY, _SCALAR = np.zeros(0).__reduce__()[0], np.float64(0).__reduce__()[0]
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _ARRAY,
-    ("numpy._core.multiarray", "_reconstruct"): _ARRAY,
-    ("numpy.core.multiarray", "scalar"): _SCALAR,
-    ("numpy._core.multiarray", "scalar"): _SCALAR,
+_STAND_INS: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _Rebuild(),
+    ("numpy._core.multiarray", "_reconstruct"): _Rebuild(),
+    ("numpy.core.multiarray", "scalar"): _Scalar(),
+    ("numpy._core.multiarray", "scalar"): _Scalar(),
     ("scipy.sparse.csc", "csc_matrix"): Inert,
     ("scipy.sparse._csc", "csc_matrix"): Inert,
     ("copy_reg", "_reconstructor"): _Rebuild(),
     ("copyreg", "_reconstructor"): _Rebuild(),
     ("_codecs", "encode"): _Encode(),
-    ("__builtin__", "object"): object,
-    ("builtins", "object"): object,
-    ("__builtin__", "set"): set,
-    ("builtins", "set"): set,
+    ("__builtin__", "object"): Inert,
+    ("builtins", "object"): Inert,
+    ("__builtin__", "set"): Inert,
+    ("builtins", "set"): Inert,
 }
 
 
@@ -69,9 +112,9 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == "chumpy":
             return Inert
-        if (module, name) not in _ALLOWED:
+        if (module, name) not in _STAND_INS:
             raise _Forbidden(f"{module}.{name}")
-        return _ALLOWED[module, name]
+        return _STAND_INS[module, name]
 
 
 class _Forbidden(pickle.UnpicklingError):
@@ -107,11 +150,18 @@ def read_arrays(path: Path) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, _Array):
+        return value.values
     if not isinstance(value, Inert):
         return value
-    state = value.state
+    state = {name: _plain(part) for name, part in value.state.items() if name in _HELD}
     if "indptr" in state:
-        from scipy.sparse import csc_matrix
+        dense = np.zeros(state["_shape"])
+        columns = np.repeat(np.arange(dense.shape[1]), np.diff(state["indptr"]))
+        np.add.at(dense, (state["indices"], columns), state["data"])  # numpy minds the bounds, scipy would not
+        return dense
+    return state.get("x", value)
 
-        return csc_matrix((state["data"], state["indices"], state["indptr"]), state.get("_shape")).toarray()
-    return _plain(state["x"])
+
+_HELD = ("x", "data", "indices", "indptr", "_shape")
+"""What chumpy's arrays and scipy's sparse matrices keep their numbers in."""

@@ -229,14 +229,24 @@ def test_a_payload_in_the_pickle_never_runs(table, tmp_path, protocol):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\x80\x02}", b"PK\x03\x04", b"not a pickle", pickle.dumps([1]), b"\x80\x02cchumpy.ch\nCh\n}b."],
-    ids=["empty", "cut", "zip", "text", "list", "state for a class"],
+    [
+        *(b"", b"\x80\x02}", b"PK\x03\x04", b"not a pickle", pickle.dumps([1]), b"\x80\x02cchumpy.ch\nCh\n}b."),
+        pickle.dumps({"v_template": np.array([None])}),
+    ],
+    ids=["empty", "cut", "zip", "text", "list", "state for a class", "objects"],
 )
 def test_what_is_no_pickle_of_arrays_is_said_so(tmp_path, content):
     path = tmp_path / "flame.pkl"
     path.write_bytes(content)
     with pytest.raises(ReliTalkError, match="flame.pkl"):
         read(path)
+
+
+def test_a_sparse_matrix_that_points_beyond_its_size_is_refused(table, tmp_path):
+    wrong = csc_matrix(np.eye(5))
+    wrong.indices[:] = 10**6
+    with pytest.raises(ReliTalkError, match="out of bounds"):
+        read(written(table | {"J_regressor": wrong}, tmp_path / "flame.pkl"))
 
 
 def test_a_preset_finds_the_users_file_and_a_subject_its_own(file, head, monkeypatch):
