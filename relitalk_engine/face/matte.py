@@ -78,7 +78,7 @@ class Matter:
         unsure[rows, columns] = np.clip(10 * doubt, 0, 1)
         radius = max(2, round(3 * max(mask.shape) / 512))
         smooth = cv2.ximgproc.guidedFilter(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), alpha, radius, 20.0)
-        return alpha + unsure * (np.clip((smooth - 0.04) / 0.92, 0, 1) - alpha)
+        return np.clip(alpha + unsure * (np.clip((smooth - 0.04) / 0.92, 0, 1) - alpha), 0, 1)
 
 
 def _disc(radius: float, shape: tuple[int, ...]) -> np.ndarray:
