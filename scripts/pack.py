@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKSHOP = ("tests/", "benchmarks/", "scripts/", ".ci/", ".git")
+WORKSHOP = ("tests/", "benchmarks/", "scripts/", "docs/", ".ci/", ".git")
 EPOCH = (2024, 1, 1, 0, 0, 0)  # the same sources give the same zip
 
 

@@ -13,7 +13,6 @@ addon_utils.enable("relitalk", default_set=True)
 from relitalk.relitalk_addon import pictures, preferences, watch  # noqa: E402 -- there once it is enabled
 
 OUT, LIBRARIES = Path(os.environ["RELITALK_PICTURES"]), Path(os.environ["RELITALK_LIBRARIES"])
-SAMPLE = Path(os.environ["RELITALK_ROOT"]) / "presets" / "sample"
 STATES = os.environ["RELITALK_STATES"].split()
 regions = {}
 _step = 0
@@ -42,9 +41,12 @@ def enter(state):
     known.library = str(LIBRARIES / state)
     known.engine_python = "" if state in ("no_engine", "setting_up") else os.environ["RELITALK_A_PYTHON"]
     if state in ("training", "failed", "ready"):
-        chosen.video, chosen.consent = str(SAMPLE / "sample.mp4"), True
+        chosen.video, chosen.consent = "~/anna.mp4", True
     if state == "ready":
-        chosen.subject, chosen.audio, chosen.take = "anna", str(SAMPLE / "sentence.wav"), "hello"
+        chosen.subject, chosen.audio, chosen.take = "anna", "~/sentence.wav", "hello"
+        portrait = bpy.data.objects.new("ReliTalk hello", bpy.data.meshes.new("ReliTalk hello"))
+        portrait["relitalk_take"] = str(LIBRARIES / state / "takes" / "hello")
+        bpy.context.scene.collection.objects.link(portrait)
         chosen.light = "dir:-20,10"
         pictures.spheres(bpy.context.scene)
         chosen.light = "dir:55,35"

@@ -49,7 +49,7 @@ if order.get("lane"):  # it shall be seen while it waits: its process says nothi
     job.cancel()
     jobs.wait(job)
     (job.folder / "cancel").unlink()
-    (job.folder / "events.jsonl").write_text(json.dumps({"event": "waiting", "title": "Train sample"}) + "\n")
+    (job.folder / "events.jsonl").write_text(json.dumps({"event": "waiting", "title": "Train anna"}) + "\n")
     (job.folder / "process.json").write_text(json.dumps({"pid": 1}))
 ends = time.time() + 20
 while not job.total and not job.state.ended and time.time() < ends:

@@ -10,17 +10,21 @@ import shutil
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+
+from relitalk_engine.take import Placement, Take, TakeInfo
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 SAMPLE = ROOT / "presets" / "sample"
 STATES = ("no_engine", "setting_up", "first_run", "training", "failed", "ready")
-WIDTH, HEIGHT = 900, 1700
+WIDTH, HEIGHT = 900, 2200
 SCREEN = ":87"
 
 missing = [name for name in ("blender", "Xvfb") if shutil.which(name) is None]
@@ -34,22 +38,37 @@ def begin(library: Path, what: str, **order) -> None:
     )
 
 
+def take(folder: Path) -> None:
+    """Write a take of one frame."""
+    folder.parent.mkdir(parents=True)
+    info = TakeInfo(
+        kind="render", fps=Fraction(25), size=(32, 32), crop=(0, 0, 32, 32), frames=(0, 1), total=1,
+        driven=[(8, 16, 8, 8)], removed=[(6, 14, 12, 12)], placement=Placement((16.0, 12.0), 0.01),
+    )
+    made = Take.create(folder, info)
+    cv2.imwrite(str(made.beauty_path(0)), np.full((32, 32, 4), 128, np.uint8))
+    made.finish(folder)
+
+
 @pytest.fixture(scope="module")
 def libraries(tmp_path_factory):
     """A library for each state."""
     place = tmp_path_factory.mktemp("libraries")
     anna, hello = place / "ready" / "subjects" / "anna.relitalk", place / "ready" / "takes" / "hello"
     begin(place / "setting_up", "sets up", kind="set_up", title="Set up engine", result="env")
-    clip = str(SAMPLE / "sample.mp4")
-    sample, words = str(place / "training" / "subjects" / "sample.relitalk"), ["render"]
-    begin(place / "training", "trains", kind="train", title="Train sample", result=sample, source=clip)
+    shutil.copytree(SAMPLE, place / "home")
+    (place / "home" / "sample.mp4").rename(place / "home" / "anna.mp4")
+    clip = str(place / "home" / "anna.mp4")
+    coming, words = str(place / "training" / "subjects" / "anna.relitalk"), ["render"]
+    begin(place / "training", "trains", kind="train", title="Train anna", result=coming, source=clip)
     time.sleep(1.1)  # jobs are told apart by the second
-    begin(place / "training", "waits", kind="render", title="Render anna_hello", result="x", lane="gpu", words=words)
+    begin(place / "training", "waits", kind="render", title="Render hello", result="x", lane="gpu", words=words)
     words = ["train", clip]
     begin(place / "failed", "fails", kind="train", title="Train passer-by", result="p", words=words, source=clip)
     begin(place / "ready", "works", kind="train", title="Train anna", result=str(anna), source=clip)
     time.sleep(1.1)
-    begin(place / "ready", "works", kind="render", title="Render anna_hello", result=str(hello), source=clip)
+    begin(place / "ready", "works", kind="render", title="Render hello", result=str(hello), source=clip)
+    take(hello)
     anna.mkdir(parents=True)
     (anna / "subject.json").write_text(json.dumps({"frames": 100}))
     shutil.copy(clip, anna / "frames.mkv")
@@ -68,7 +87,8 @@ def pictures(libraries, tmp_path_factory):
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "RELITALK"))} | {
         "DISPLAY": SCREEN, "LIBGL_ALWAYS_SOFTWARE": "1", "PYTHONDONTWRITEBYTECODE": "1",
         "BLENDER_USER_SCRIPTS": str(scripts), "BLENDER_USER_CONFIG": str(scripts / "config"),
-        "RELITALK_ROOT": str(ROOT), "RELITALK_LIBRARIES": str(libraries), "RELITALK_PICTURES": str(out),
+        "HOME": str(libraries / "home"), "RELITALK_ROOT": str(ROOT),
+        "RELITALK_LIBRARIES": str(libraries), "RELITALK_PICTURES": str(out),
         "RELITALK_STATES": " ".join(STATES), "RELITALK_A_PYTHON": sys.executable,
     }
     server = ["Xvfb", SCREEN, "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "+extension", "GLX"]
@@ -93,13 +113,14 @@ def pictures(libraries, tmp_path_factory):
     if keep:
         Path(keep).mkdir(parents=True, exist_ok=True)
         for state, picture in found.items():
-            cv2.imwrite(str(Path(keep) / f"{state}.png"), trimmed(picture), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+            small = Image.fromarray(trimmed(picture)[..., ::-1]).quantize(128, dither=Image.Dither.NONE)
+            small.save(Path(keep) / f"{state}.png", optimize=True)
     return found, said
 
 
 def trimmed(picture):
     """A picture of the sidebar without the empty part below the last panel."""
-    drawn = np.flatnonzero(picture.std(axis=1).max(axis=1) > 2.0)
+    drawn = np.flatnonzero(picture[:, 16:-16].std(axis=1).max(axis=1) > 4.0)
     return picture[: drawn.max() + 8]
 
 
