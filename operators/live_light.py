@@ -96,7 +96,7 @@ class RELITALK_OT_match_exposure(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     source: EnumProperty(
-        name="Source", default="WORLD", options=ARGUMENT,
+        name="Source", default="WORLD", options=ARGUMENT, description="What shines on the portrait",
         items=[("WORLD", "World", "The world's light"), ("SCENE", "Scene", "All that shines and stands around it")],
     )
 
