@@ -9,7 +9,6 @@ from .landmarks import Track
 FOREHEAD, CHIN = 10, 152
 HEAD_OVER_FACE = 1.45
 """Height of the head with hair over the distance from hairline to chin."""
-SMALLEST_FACE = 40
 
 
 def find_crop(track: Track, width: int, height: int) -> tuple[int, int, int, int]:

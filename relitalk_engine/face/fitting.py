@@ -153,7 +153,7 @@ def fit(
         which = choose_frames(u, track.valid & ~bad, head.mouth_actions, config.keyframes)
         pictures = Pictures(looked_at, which, head, fields, view, size, device)
         solver.pictures(u, evidence.rows(which), pictures, which, steps[1])
-        bad |= solver.all_frames(u, evidence, steps[2], shape=False)
+        bad = solver.all_frames(u, evidence, steps[2], shape=False)
     reporter.progress("fit", solver.total, solver.total)
     valid = track.valid & ~bad
     beta, soft, psi, move = (x.detach().cpu().numpy() for x in (u.beta, u.soft, u.psi, u.move))

@@ -175,7 +175,7 @@ class Pictures:
         shading = (_shading_basis(normals) @ self.light).clamp_min(0.02)
         painted = self.albedo.exp() * shading
         error = (colours / self.level - painted) / (COLOUR_SIGMA * (painted.detach() + 0.2))
-        cost = 40 * (self.seen[..., None] * soft(error)).sum() / self.seen.sum().clamp_min(1)
+        cost = 20 * (self.seen[..., None] * soft(error)).sum() / self.seen.sum().clamp_min(1)
         steps = self.albedo[self.edges[:, 0]] - self.albedo[self.edges[:, 1]]
         about = self.albedo - self.albedo.detach().mean(0)
         return cost + 40 * soft(steps / STEP).mean() + 5 * soft(about / SPREAD).mean()

@@ -11,7 +11,7 @@ from ..config import FitConfig
 from ..events import Reporter
 from .head_model import HeadModel
 from .photometric import Pictures
-from .terms import Evidence, Habits
+from .terms import LEAST_DOUBT, Evidence, Habits
 from .unknowns import PointModel, Unknowns, placed
 
 RATES = {"turn": 0.01, "move": 0.004, "psi": 0.03, "beta": 0.05, "soft": 0.03, "zoom": 0.01, "relief": 0.01}
@@ -22,6 +22,8 @@ LIGHT_RATE, ALBEDO_RATE = 0.01, 0.02
 SHAPE = ("beta", "soft")
 STAY = {"psi": (0.1, 0.3), "turn": (0.02, 1.0), "move": (0.003, 1.0)}
 """How far (standard deviation) and how surely (weight) pose and expression stay while the pictures shape the head."""
+FIRST_DOUBT = 0.09
+"""Error over the eyes' distance up to which no frame is doubted before anything is fitted."""
 OUTLINE_STEPS = 30
 """Steps after which the silhouette is looked for anew."""
 LOOKS = 3
@@ -64,11 +66,11 @@ class Solver:
         return evidence.cost(placed(self.landmarks.at(u), u), u)
 
     def all_frames(self, u: Unknowns, evidence: Evidence, steps: int, shape: bool) -> np.ndarray:
-        """Fit all frames to what was tracked; half-way, frames that no pose explains are doubted.
+        """Fit all frames to what was tracked; at the start and half-way, frames that no pose explains are doubted.
 
         Args:
             u: where it starts; changed.
-            evidence: what was tracked; trusts doubted frames less afterwards.
+            evidence: what was tracked; leaves out doubted frames afterwards.
             steps: of Adam.
             shape: fit shape and camera too.
 
@@ -79,10 +81,16 @@ class Solver:
         if self.config.focal:
             rates.pop("zoom", None)
         bad = np.zeros(len(u.psi), bool)
+        first = u.turn.detach().clone(), u.move.detach().clone()
 
         def cost(step: int) -> Any:
-            if step == steps // 2:
-                bad[:] = evidence.doubt(placed(self.landmarks.at(u), u), u)
+            if step in (0, steps // 2):
+                points = placed(self.landmarks.at(u), u)
+                bad[:] = evidence.doubt(points, u, FIRST_DOUBT if step == 0 else LEAST_DOUBT)
+                if bad.any():  # smoothness has drawn the neighbours along
+                    u.turn.data.copy_(first[0])
+                    u.move.data.copy_(first[1])
+                    _bridge(u, bad)
             habits = self.habits.action_cost(u.psi) + self.habits.shape_cost(u) + self.habits.motion_cost(u)
             return self._tracked_cost(u, evidence, step) + habits
 
@@ -138,6 +146,19 @@ class Solver:
                 u.psi.clamp_(0, 1)
                 u.psi[:, self.fixed] = 0
             self.done += 1
+
+
+def _bridge(u: Unknowns, bad: np.ndarray) -> None:
+    """Put pose and expression of some frames between those of their neighbours."""
+    import torch
+
+    good = np.flatnonzero(~bad)
+    if not len(good):
+        return
+    for value in (u.turn, u.move, u.psi):
+        known = value.detach().cpu().numpy()
+        between = np.stack([np.interp(np.flatnonzero(bad), good, column[good]) for column in known.T], -1)
+        value.data[torch.tensor(bad)] = torch.tensor(between, dtype=value.dtype, device=value.device)
 
 
 def start(

@@ -86,6 +86,7 @@ class Evidence:
         self.outline = Outline(head, fields, view, self.target) if contour else None
         self.weights = torch.tensor(weights, device=device)
         self.trust = torch.tensor(np.where(track.valid, 1.0, 0.1).astype(np.float32), device=device)
+        self._given = self.trust
         self.rigid = torch.tensor([k for k in RIGID if weights[k] > 0], device=device)
         pairs = LID_PAIRS if upper_only else LID_PAIRS + LIP_PAIRS
         self.upper, self.lower = (torch.tensor(side, device=device) for side in zip(*pairs, strict=True))
@@ -125,17 +126,23 @@ class Evidence:
             cost = cost + config.contour * SHARE * soft(self.outline.error(u) / CONTOUR_SIGMA).sum(1)
         return (self.trust * cost).mean()
 
-    def doubt(self, points: Any, u: Unknowns) -> np.ndarray:
-        """Trust frames less whose landmarks no pose of the head explains; [T] bool, which."""
+    def doubt(self, points: Any, u: Unknowns, least: float = LEAST_DOUBT) -> np.ndarray:
+        """Leave out frames whose landmarks no pose of the head explains; [T] bool, which.
+
+        Args:
+            points: [T, 478, 3] landmarks of the head, camera frame.
+            u: the unknowns.
+            least: error over the eyes' distance up to which no frame is doubted.
+        """
         import torch
 
         with torch.no_grad():
             error = (self.view.project(points, u.zoom) - self.target).norm(dim=-1) / self.view.eyes_px
             weights = self.weights.clamp_max(1)
             rms = ((weights * error**2).sum(1) / weights.sum()).sqrt()
-            usual = rms[self.trust > 0.5].median()
-            bad = rms > torch.clamp(DOUBT * usual, min=LEAST_DOUBT)
-            self.trust = torch.where(bad, torch.full_like(self.trust, 0.02), self.trust)
+            usual = rms[self._given > 0.5].median()
+            bad = rms > torch.clamp(DOUBT * usual, min=least)
+            self.trust = torch.where(bad, torch.zeros_like(self._given), self._given)
         return bad.cpu().numpy()
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from ..config import FitConfig
 from ..errors import ReliTalkError
 from ..events import Reporter
-from ..face.crop import SMALLEST_FACE, find_crop
+from ..face.checks import refuse_small
+from ..face.crop import find_crop
 from ..face.fitting import HeadFit, fit
 from ..face.head_model import HeadModel
 from ..face.landmarks import Track, track
@@ -81,7 +82,7 @@ def ingest(video: Path, start: float, duration: float | None, frames_path: Path,
         reporter: hears the progress and may cancel.
 
     Raises:
-        ReliTalkError: not a video, too short, no face, a face lost or too small.
+        ReliTalkError: not a video, too short, no face, a face lost, too small, drawn or in profile only.
     """
     clip = probe(video)
     total = count_frames(clip, start, duration)
@@ -93,13 +94,7 @@ def ingest(video: Path, start: float, duration: float | None, frames_path: Path,
     bridged = int((~followed.valid).sum())
     if bridged:
         reporter.warning(f"The face was lost in {bridged} of {len(followed.valid)} frames; they are bridged.")
-    eyes = float(np.median(followed.inter_ocular()))
-    if eyes < SMALLEST_FACE / 2:
-        raise ReliTalkError(
-            "face_too_small",
-            f"The face in {video.name} is only about {2 * eyes:.0f} pixels wide; {SMALLEST_FACE} is the least.",
-            "Film from nearer, or use a clip of higher resolution.",
-        )
+    refuse_small(followed.points[followed.valid], video.name)
     crop = find_crop(followed, clip.width, clip.height)
     x, y, width, height = crop
     points: np.ndarray = followed.points - np.array([x, y], np.float32)
