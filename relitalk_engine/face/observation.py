@@ -13,6 +13,8 @@ from .fitting import HeadFit
 from .head_model import HeadModel
 from .matte import Matter
 from .regions import region_maps
+from .surface import MovedSurface
+from .surface_normals import surface_normals
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ class Observer:
     """Observes the frames of one fitted clip; holds mediapipe's segmenter, nothing else."""
 
     def __init__(
-        self, head: HeadModel, fit: HeadFit, backdrop: Backdrop | None = None, device: str = "cpu"
+        self,
+        head: HeadModel,
+        fit: HeadFit,
+        backdrop: Backdrop | None = None,
+        device: str = "cpu",
+        surface: MovedSurface | None = None,
     ) -> None:
-        self.head, self.fit, self.device = head, fit, device
+        self.head, self.fit, self.device, self.surface = head, fit, device, surface
         self._matter = Matter(backdrop)
         self._solid = (1 - np.maximum(head.regions["neck"], head.regions["ears"]))[:, None]
         self._trust = 1 - 0.75 * head.regions["scalp"]
@@ -76,5 +83,14 @@ class Observer:
         hits, vertices = self.hits(frame, psi)
         if alpha is None:
             alpha = self._matter.alpha(rgb, interpolate(hits, self._solid, self.head.faces)[..., 0] > 0.99)
-        normal = normal_map(hits, self._normals(vertices, frame), self._trust, self.head.faces, alpha)
+        normal = self._normal(hits, self._normals(vertices, frame), frame, psi, alpha)
         return Observation(hits, normal, alpha, region_maps(hits, self.head, alpha, rgb))
+
+    def _normal(
+        self, hits: Hits, normals: np.ndarray, frame: int, psi: np.ndarray | None, alpha: np.ndarray
+    ) -> np.ndarray:
+        """N̂ [H, W, 3]: from the implicit surface where there is one, else from mesh and silhouette."""
+        if self.surface is None:
+            return normal_map(hits, normals, self._trust, self.head.faces, alpha)
+        actions = self.fit.psi[frame] if psi is None else psi
+        return surface_normals(self.surface, self.fit, frame, actions, hits, normals, alpha)

@@ -45,7 +45,7 @@ class Grid:
 
     def index(self, points: np.ndarray) -> np.ndarray:
         """Fractional indices [..., 3] of points [..., 3]."""
-        return (points - np.asarray(self.low, np.float32)) / np.float32(self.step)
+        return np.asarray((points - np.asarray(self.low, np.float32)) / np.float32(self.step))
 
     def sample(self, field: np.ndarray, points: np.ndarray) -> np.ndarray:
         """A field between its samples, trilinear; beyond the box its border goes on.

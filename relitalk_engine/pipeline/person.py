@@ -15,6 +15,7 @@ from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from ..face.heads import load_head
 from ..face.observation import Observer
+from ..face.surface import ImplicitSurface, MovedSurface
 from ..geometry.surface import vertex_normals
 from ..geometry.visibility import transfer
 from ..lighting.light import Light
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ..speech.model import SpeechModel
     from ..synthesis.synthesis import Synthesis
 
-REFLECTANCE, SPEECH = "reflectance.", "speech."
+REFLECTANCE, SPEECH, SURFACE = "reflectance.", "speech.", "surface."
 
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
@@ -83,7 +84,15 @@ class Person:
         """
         if fit is None:
             fit, backdrop = self.fit, self.backdrop
-        return Observer(self.head, fit, backdrop, self.device)
+        return Observer(self.head, fit, backdrop, self.device, self.surface)
+
+    @cached_property
+    def surface(self) -> MovedSurface | None:
+        """The implicit surface on the head, where one was trained."""
+        path = self.subject.weights_path
+        known = read_tensors(path) if path.exists() else {}
+        parts = {name[len(SURFACE) :]: v for name, v in known.items() if name.startswith(SURFACE)}
+        return MovedSurface(ImplicitSurface.from_tensors(parts), self.head, self.fit) if parts else None
 
     @cached_property
     def shadow(self) -> HeadShadow:

@@ -1,0 +1,141 @@
+"""N̂ of a frame from the implicit surface: nearest intersections at reduced size, detail from the head's mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geometry.intersection import nearest_surface
+from ..geometry.raster import Hits, cast, interpolate
+from ..geometry.surface import inflate
+from .fitting import HeadFit
+from .surface import MovedSurface, visible_trust
+from .surface_start import INNER
+
+SIDE = 224
+"""Longest side of the image at which the surface is intersected, pixels."""
+APART = 0.006
+"""Metres between mesh and surface from which on the mesh loses its say."""
+
+
+@dataclass(frozen=True)
+class Intersections:
+    """What the pixels of a small image see of the surface.
+
+    Attributes:
+        mask: [h, w] bool.
+        depth: [h, w] metres along -z, infinite where nothing is hit.
+        normal: [h, w, 3] unit, camera frame; where nothing is hit, that of the nearest pixel that is.
+        change: [h, w, 3] what training added to the gradient of the start, camera frame; zero where nothing is hit.
+    """
+
+    mask: np.ndarray
+    depth: np.ndarray
+    normal: np.ndarray
+    change: np.ndarray
+
+
+def intersect(moved: MovedSurface, fit: HeadFit, frame: int, psi: np.ndarray, size: tuple[int, int]) -> Intersections:
+    """Nearest intersections with the surface, started from its ray-cast mesh.
+
+    Args:
+        moved: the surface on its head.
+        fit: poses and camera.
+        frame: which pose.
+        psi: [E] actions.
+        size: (height, width) of the image to see, which shows what the fit's whole image does.
+    """
+    import cv2
+
+    surface = moved.surface
+    rotation, translation = fit.rotation[frame], fit.translation[frame]
+    scale = size[0] / fit.size[0]
+    vertices = moved.pose(psi, rotation, translation)
+    center = (fit.center[0] * scale, fit.center[1] * scale)
+    hits = cast(vertices, moved.faces, fit.focal * scale, center, size)
+    mask = hits.mask
+    carried = np.concatenate([moved.vertices, moved.places.head[:, None], vertices], 1)
+    seen = interpolate(hits, carried, moved.faces)[mask]
+    rays = seen[:, 4:7] / np.linalg.norm(seen[:, 4:7], axis=1, keepdims=True)
+    blend = seen[:, 3:4]
+    turned, _ = surface.trunk.place(rotation, translation)
+    inward = blend * (rays @ rotation) + (1 - blend) * (rays @ turned)
+    inward /= np.linalg.norm(inward, axis=1, keepdims=True)
+    points, _ = nearest_surface(surface.grid, surface.distance, moved.gradient, seen[:, :3], inward)
+
+    def to_camera(vectors: np.ndarray) -> np.ndarray:
+        return blend * (vectors @ rotation.T) + (1 - blend) * (vectors @ turned.T)
+
+    normal, change = np.zeros((*size, 3), np.float32), np.zeros((*size, 3), np.float32)
+    gradient = to_camera(surface.grid.sample(moved.gradient, points))
+    normal[mask] = gradient / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-6)
+    change[mask] = to_camera(surface.grid.sample(moved.change, points))
+    if mask.any() and not mask.all():
+        _, label = cv2.distanceTransformWithLabels(
+            (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        nearest = np.zeros((label.max() + 1, 3), np.float32)
+        nearest[label[mask]] = normal[mask]
+        normal[~mask] = nearest[label[~mask]]
+    return Intersections(mask, hits.depth, normal, change)
+
+
+def surface_normals(
+    moved: MovedSurface,
+    fit: HeadFit,
+    frame: int,
+    psi: np.ndarray,
+    hits: Hits,
+    mesh: np.ndarray,
+    alpha: np.ndarray,
+) -> np.ndarray:
+    """The normal N̂ of one frame.
+
+    On the trusted part of the head it is the mesh's own, changed by what training changed in the surface's gradient;
+    elsewhere it is the gradient. Beyond the surface its outline goes on, and further out, where the matte shows what
+    the surface knows nothing of (a hand), the inflated silhouette.
+
+    Args:
+        moved: the surface on its head.
+        fit: poses and camera.
+        frame: which pose.
+        psi: [E] actions, the frame's own or others.
+        hits: what the pixels see of the head's mesh, [H, W].
+        mesh: [V, 3] the mesh's vertex normals, camera frame.
+        alpha: [H, W] the matte.
+
+    Returns:
+        [H, W, 3] float32 unit normals, camera frame, z never negative.
+    """
+    import cv2
+
+    height, width = fit.size
+    scale = min(1.0, SIDE / max(height, width))
+    size = (round(height * scale), round(width * scale))
+    found = intersect(moved, fit, frame, psi, size)
+    head = moved.model
+    inner = np.maximum.reduce([head.regions[name] for name in INNER])
+    trust = np.maximum(visible_trust(head), inner)
+    full = interpolate(hits, np.concatenate([mesh, trust[:, None], inner[:, None]], 1), head.faces)
+
+    def enlarge(image: np.ndarray) -> np.ndarray:
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    depth = cv2.resize(hits.depth, size[::-1], interpolation=cv2.INTER_NEAREST)
+    both = np.isfinite(depth) & found.mask
+    gap = np.abs(np.where(both, depth, 0) - np.where(both, found.depth, 0))
+    agree = enlarge(np.clip(2 - gap / APART, 0, 1).astype(np.float32))
+    sure = (full[..., 3] * np.maximum(agree, full[..., 4]) * hits.mask)[..., None]
+    soft = 0.004 * width
+    sure = cv2.GaussianBlur(sure, (0, 0), soft)[..., None]
+    away = cv2.distanceTransform((~found.mask).astype(np.uint8), cv2.DIST_L2, 5)[..., None]
+    body = inflate(cv2.resize(alpha, size[::-1], interpolation=cv2.INTER_AREA), 0.1 * SIDE)
+    near = np.exp(-((away / (0.03 * SIDE)) ** 2))
+    beyond = near * cv2.GaussianBlur(found.normal, (0, 0), 0.02 * SIDE) + (1 - near) * body
+    spread = np.where(found.mask[..., None], found.normal, beyond)
+    detailed = full[..., :3] + (1 - full[..., 4:5]) * enlarge(found.change)
+    normal = sure * detailed + (1 - sure) * enlarge(spread)
+    normal[..., 2] = np.maximum(normal[..., 2], 0)
+    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+    return normal.astype(np.float32)

@@ -1,0 +1,289 @@
+"""Training of the implicit surface: silhouettes, shading and the head model shape it together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..config import SurfaceConfig
+from ..events import Reporter
+from .fitting import HeadFit
+from .head_model import HeadModel
+from .surface import ImplicitSurface, MovedSurface, Trunk, start_skinning
+from .surface_field import SplineField, at, lookup, slopes
+from .surface_shading import Seen, Shading
+from .surface_start import covering_grid, neck_rim, outer_faces, start_distance
+from .surface_views import Rays, Sight, View, choose_frames, sights, silhouette_rays
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MODES = 6
+"""Modes of expression that the surface may move in beyond the head model's own."""
+SCALES = 4
+"""Scales of the distance's change; the finest is twice the grid's step."""
+
+
+def start_surface(head: HeadModel, fit: HeadFit, step: float) -> ImplicitSurface:
+    """The surface before training.
+
+    Args:
+        head: the head model.
+        fit: the head over the clip.
+        step: of the grid, metres.
+    """
+    mean = fit.psi.mean(0)
+    rest = fit.shape(head, mean)
+    grid = covering_grid(fit, step)
+    coarse = grid.coarser(4)
+    neck, _ = neck_rim(rest, outer_faces(head))
+    distance = start_distance(grid, head, rest)
+    left, _, right = np.linalg.svd(fit.rotation.mean(0).astype(np.float64))
+    _, _, modes = np.linalg.svd(fit.psi - mean, full_matrices=False)
+    modes = modes[:MODES].astype(np.float32)
+    return ImplicitSurface(
+        grid=grid,
+        distance=distance,
+        start=distance,
+        coarse=coarse,
+        skinning=start_skinning(coarse, head, rest, neck),
+        bend=np.zeros((*coarse.shape, len(modes), 3), np.float32),
+        modes=modes,
+        mean=mean,
+        trunk=Trunk(left @ right, head.joints["neck"].astype(np.float64), 0.2),
+    )
+
+
+def train_surface(
+    look: Callable[[int], View],
+    head: HeadModel,
+    fit: HeadFit,
+    config: SurfaceConfig,
+    device: str,
+    seed: int,
+    reporter: Reporter,
+) -> ImplicitSurface:
+    """Learn the implicit surface of a clip.
+
+    Silhouettes come first; from the second round on shading shapes what they gave.
+
+    Args:
+        look: a frame by its number, made small.
+        head: the head model.
+        fit: the head over the clip.
+        config: sizes and weights.
+        device: torch device.
+        seed: of the silhouette rays that are drawn.
+        reporter: hears the progress and may cancel.
+    """
+    rng = np.random.default_rng(seed)
+    frames = choose_frames(fit, config.frames)
+    views = [look(int(frame)) for frame in reporter.steps("surface_views", frames)]
+    surface = start_surface(head, fit, config.voxel)
+    moved = MovedSurface(surface, head, fit)
+    rays = [silhouette_rays(surface, moved, fit, seen, config.rays, rng) for seen in views]
+    rounds, total = max(1, config.rounds), config.steps
+    for turn in range(rounds):
+        learner = _Learner(surface, moved, fit, views, rays, config, device, shaded=turn > 0)
+        first, last = total * turn // rounds, total * (turn + 1) // rounds
+        for step in range(first, last):
+            reporter.progress("surface", step, total)
+            learner.step(rng, 1 - 0.9 * (step - first) / max(last - first, 1))
+        surface = learner.result()
+        moved = MovedSurface(surface, head, fit)
+    reporter.progress("surface", total, total)
+    return surface
+
+
+class _Learner:
+    """One round: the surface's points and rays are fixed, its fields are learned."""
+
+    def __init__(
+        self,
+        surface: ImplicitSurface,
+        moved: MovedSurface,
+        fit: HeadFit,
+        views: list[View],
+        rays: list[Rays],
+        config: SurfaceConfig,
+        device: str,
+        shaded: bool,
+    ) -> None:
+        import torch
+
+        self.surface, self.config, self.device, self.shaded = surface, config, device, shaded
+        grid = surface.grid.coarser(2)
+        self.distance = SplineField(grid, 1, SCALES, device)
+        self.skinning = SplineField(surface.coarse.coarser(2), 1, 2, device)
+        self.bend = SplineField(surface.coarse.coarser(2), 3 * len(surface.modes), 2, device)
+        changed = surface.distance - surface.start
+        self.changed = self._tensor(surface.grid.sample(changed, grid.points()))
+        self.rays = [
+            (
+                lookup(grid, ray.points.reshape(-1, 3), device),
+                self._tensor(surface.grid.sample(surface.distance, ray.points)),
+                self._tensor(ray.alpha),
+            )
+            for ray in rays
+        ]
+        self.places = lookup(grid, moved.vertices, device)
+        self.gradient = self._tensor(surface.grid.sample(moved.gradient, moved.vertices))
+        self.change = self._tensor(surface.grid.sample(moved.change, moved.vertices))
+        self.moved_by = self._tensor(surface.grid.sample(changed, moved.vertices))
+        self.trust = self._tensor(moved.places.trust)
+        rates = [config.learning_rate]
+        learned = [self.distance.levels]
+        if shaded:
+            self.motion = lookup(self.skinning.grid, moved.vertices, device)
+            self.frames = [_Frame(surface, moved, fit, seen, sights(moved, fit, seen), device) for seen in views]
+            self.shading = Shading(moved.vertices, device)
+            rates += [0.01, 0.2 * config.learning_rate]
+            learned += [self.skinning.levels, self.bend.levels]
+        self.rates = rates
+        self.optimizer = torch.optim.Adam([{"params": levels} for levels in learned], betas=(0.9, 0.99))
+        self.steps = 0
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        import torch
+
+        return torch.tensor(np.asarray(values), dtype=torch.float32, device=self.device)
+
+    def step(self, rng: np.random.Generator, rate: float) -> None:
+        """One step of Adam on all terms."""
+        import torch
+
+        config = self.config
+        for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = lr * rate
+        self.optimizer.zero_grad()
+        field = self.distance()
+        slope = at(slopes(field[0], self.distance.grid.step), self.places)
+        here = self.moved_by + at(field, self.places)[:, 0]
+        loss = config.silhouette * self._silhouette(field, rng)
+        loss = loss + config.head * (self.trust * (here / 0.004) ** 2).mean()
+        loss = loss + config.eikonal * ((self.gradient + slope).norm(dim=-1) - 1).square().mean()
+        loss = loss + config.smooth * _bending(field[0] + self.changed, self.distance.grid.step)
+        if self.shaded and config.shading:
+            skinning, bend = self._motion()
+            if self.steps % 10 == 0:
+                with torch.no_grad():
+                    self.shading.solve(
+                        [f.seen(self.change + slope, self.gradient + slope, skinning, bend) for f in self.frames],
+                        40 if self.steps == 0 else 10,
+                    )
+            for k in rng.choice(len(self.frames), min(4, len(self.frames)), replace=False):
+                seen = self.frames[k].seen(self.change + slope, self.gradient + slope, skinning, bend)
+                loss = loss + 0.15 * config.shading * self.shading.error(seen)
+            loss = loss + 10 * (self.skinning() ** 2).mean() + 1e6 * (self.bend() ** 2).mean()
+        loss.backward()
+        self.optimizer.step()
+        self.steps += 1
+
+    def _motion(self) -> tuple[Tensor, Tensor]:
+        """What is added to skinning [P] and, per mode, to expression [P, K, 3]."""
+        skinning = at(self.skinning(), self.motion)[:, 0]
+        return skinning, at(self.bend(), self.motion).reshape(len(skinning), -1, 3)
+
+    def _silhouette(self, field: Tensor, rng: np.random.Generator) -> Tensor:
+        """Cross-entropy of the matte and of how deep each ray goes into the surface."""
+        import torch
+        import torch.nn.functional as functional
+
+        probes = self.rays[0][1].shape[1]
+        total = field.new_zeros(())
+        chosen = rng.choice(len(self.rays), min(3, len(self.rays)), replace=False)
+        for k in chosen:
+            places, base, alpha = self.rays[k]
+            pick = torch.as_tensor(rng.choice(len(alpha), min(400, len(alpha)), replace=False), device=field.device)
+            places = places.reshape(-1, probes, 3)[pick]
+            with torch.no_grad():
+                depth = base[pick] + at(field, places.reshape(1, 1, 1, -1, 3)).reshape(-1, probes)
+                least = depth.argmin(1)
+            rows = torch.arange(len(pick), device=field.device)
+            value = base[pick][rows, least] + at(field, places[rows, least][None, None, None])[:, 0]
+            total = total + functional.binary_cross_entropy_with_logits(-value / 0.003, alpha[pick])
+        return total / len(chosen)
+
+    def result(self) -> ImplicitSurface:
+        """The surface with what this round learned."""
+        surface = self.surface
+        skinning = surface.skinning + self.skinning.baked(surface.coarse)[0]
+        bend = np.moveaxis(self.bend.baked(surface.coarse), 0, -1).reshape(surface.bend.shape)
+        return replace(
+            surface,
+            distance=surface.distance + self.distance.baked(surface.grid)[0],
+            skinning=skinning.clip(0, 1),
+            bend=surface.bend + bend,
+        )
+
+
+class _Frame:
+    """One training frame's view of the surface's points, in torch."""
+
+    def __init__(
+        self, surface: ImplicitSurface, moved: MovedSurface, fit: HeadFit, view: View, sight: Sight, device: str
+    ) -> None:
+        import torch
+
+        def tensor(values: np.ndarray) -> Tensor:
+            return torch.tensor(np.asarray(values), dtype=torch.float32, device=device)
+
+        frame, index = view.frame, sight.index
+        self.index = torch.tensor(index, device=device)
+        self.mesh, self.base = tensor(sight.mesh), tensor(sight.base)
+        self.trust = tensor(moved.places.trust[index])[:, None]
+        self.blend = tensor(moved.places.head[index])[:, None]
+        self.bent = tensor(moved.places.bend[index])
+        self.rotation, self.translation = tensor(fit.rotation[frame]), tensor(fit.translation[frame])
+        turned, shifted = surface.trunk.place(fit.rotation[frame], fit.translation[frame])
+        self.turned, self.shifted = tensor(turned), tensor(shifted)
+        self.modes = tensor(surface.modes @ (fit.psi[frame] - surface.mean))
+        bare = view.skin > 0.7
+        mean = view.image[bare].mean() if bare.any() else view.image.mean()
+        picture = np.concatenate([view.image / max(mean, 1e-3), view.skin[..., None]], -1)
+        self.picture = tensor(picture).permute(2, 0, 1)[None]
+        height, width = fit.size
+        self.focal = tensor(np.array([2 * fit.focal / width, 2 * fit.focal / height]))
+        self.middle = tensor(np.array([2 * fit.center[0] / width - 1, 2 * fit.center[1] / height - 1]))
+        self.weight = tensor(sight.weight)
+
+    def seen(self, change: Tensor, gradient: Tensor, skinning: Tensor, bend: Tensor) -> Seen:
+        """What the frame sees of its points.
+
+        Args:
+            change: [P, 3] what training added to the gradient, canonical.
+            gradient: [P, 3] the gradient.
+            skinning: [P] what is added to the skinning.
+            bend: [P, K, 3] what is added to the expressions.
+        """
+        import torch.nn.functional as functional
+
+        index, blend = self.index, (self.blend + skinning[self.index][:, None]).clamp(0, 1)
+
+        def to_camera(vectors: Tensor) -> Tensor:
+            return blend * (vectors @ self.rotation.T) + (1 - blend) * (vectors @ self.turned.T)
+
+        far = functional.normalize(to_camera(gradient[index]), dim=-1)
+        near = self.mesh + to_camera(change[index])
+        normal = functional.normalize(self.trust * near + (1 - self.trust) * far, dim=-1)
+        points = self.base + ((self.bent + bend[index]) * self.modes[:, None]).sum(1)
+        points = blend * (points @ self.rotation.T + self.translation) + (1 - blend) * (
+            points @ self.turned.T + self.shifted
+        )
+        flip = points.new_tensor([1.0, -1.0])
+        place = points[:, :2] * flip * self.focal / -points[:, 2:] + self.middle
+        found = functional.grid_sample(self.picture, place[None, None], align_corners=False)[0, :, 0].T
+        return Seen(index, normal, found[:, :3], self.weight * found[:, 3].detach())
+
+
+def _bending(field: Tensor, step: float) -> Tensor:
+    """Mean square of the second differences of [X, Y, Z], per metre."""
+    total = field.new_zeros(())
+    for axis in range(3):
+        n = field.shape[axis]
+        bend = field.narrow(axis, 2, n - 2) - 2 * field.narrow(axis, 1, n - 2) + field.narrow(axis, 0, n - 2)
+        total = total + (bend / step).square().mean()
+    return total
