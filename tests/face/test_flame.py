@@ -14,7 +14,7 @@ from relitalk_engine.config import FitConfig
 from relitalk_engine.errors import ReliTalkError
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.fitting import fit
-from relitalk_engine.face.flame import convert, read
+from relitalk_engine.face.flame import read
 from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.heads import load_head
 from relitalk_engine.face.landmarks import OVAL, track
@@ -101,9 +101,11 @@ def file(table, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def head(file, anny):
-    """The adapter's head."""
-    return convert(file, anny)
+def head(file):
+    """The adapter's head, as a preset finds it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RELITALK_WEIGHTS", str(file.parent))
+        return load_head("flame")
 
 
 def landmark_error(head, tracked, size):
@@ -246,11 +248,9 @@ def test_a_sparse_matrix_that_points_beyond_its_size_is_refused(table, tmp_path)
         read(written(table | {"J_regressor": wrong}, tmp_path / "flame.pkl"))
 
 
-def test_a_preset_finds_the_users_file_and_a_subject_its_own(file, head, monkeypatch):
+def test_a_subject_is_read_with_its_own_head_alone(file, head, monkeypatch):
     monkeypatch.setenv("RELITALK_WEIGHTS", str(file.parent))
-    loaded = load_head("flame")
-    assert loaded.name == head.name and (file.parent / "flame.head.safetensors").is_file()
-    assert np.array_equal(load_head(head.name).template, loaded.template)
+    assert np.array_equal(load_head(head.name).template, head.template)
     with pytest.raises(ReliTalkError, match="flame-00000000"):
         load_head("flame-00000000")
 
