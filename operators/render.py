@@ -46,11 +46,11 @@ class _Take(Argued, Waiting):
 
 
 class RELITALK_OT_render(_Take, Operator):
-    """Let the subject say the audio under the chosen light, in a process of its own"""
+    """Let the subject say the audio under the chosen light. Undo reaches the placing, not the job"""
 
     bl_idname = "relitalk.render"
     bl_label = "Render Take"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}
 
     audio: StringProperty(
         name="Audio", subtype="FILE_PATH", options=PATH, description="What is said: a sound file or a film",
@@ -69,11 +69,11 @@ class RELITALK_OT_render(_Take, Operator):
 
 
 class RELITALK_OT_relight(_Take, Operator):
-    """Light the subject's own clip anew, with its own voice"""
+    """Light the subject's own clip anew, with its own voice. Undo reaches the placing, not the job"""
 
     bl_idname = "relitalk.relight"
     bl_label = "Relight Clip"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context):

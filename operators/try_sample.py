@@ -20,11 +20,11 @@ def _coming():
 
 
 class RELITALK_OT_try_sample(Waiting, Operator):
-    """Train on the clip that ReliTalk brings, let it say a sentence and stand it here; ten minutes on a laptop. Undo takes the portrait away, not what was learnt"""  # noqa: E501 -- a tooltip is one line
+    """Train on a clip that ReliTalk brings, let it speak and stand it here. Undo reaches the placing, not the jobs"""
 
     bl_idname = "relitalk.try_sample"
     bl_label = "Try the Sample"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context):

@@ -42,7 +42,7 @@ class RELITALK_PT_subject(Tab, Panel):
             return
         box = column.box().column(align=True)
         box.use_property_split = False
-        icon = pictures.icon(pictures.CLIP)
+        icon = pictures.icon(f"clip {clip}")
         if icon:
             box.template_icon(icon, scale=8.0)
         box.prop(context.window_manager, "relitalk_position", text="Look at the Clip", slider=True)

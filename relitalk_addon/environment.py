@@ -18,7 +18,10 @@ from ..relitalk_engine.errors import Cancelled, MissingPart, ReliTalkError
 from ..relitalk_engine.events import Reporter
 from . import engine, hardware
 
-STAGES = ("Finding uv", "Making the environment", "Installing packages", "Checking")
+FETCHING = (5, 85)
+"""Percent of the whole at which the first package is fetched, and the last."""
+PACKAGES = 45
+"""How many there are, about, with those that others need."""
 OFFLINE = "Check the network and press Set up engine again; what was downloaded is kept. The job's log says more."
 TAIL = 4
 
@@ -42,22 +45,22 @@ def make(home: Path, code: Path, reporter: Reporter, uv: str = "", backend: str 
     if no_room:
         raise MissingPart("no_room", no_room)
     home.mkdir(parents=True, exist_ok=True)
-    reporter.progress(STAGES[0], 0, len(STAGES))
+    reporter.progress("Finding uv", 0, 100)
     uv = uv or _find_uv(home, reporter)
-    reporter.progress(STAGES[1], 1, len(STAGES))
+    reporter.progress("Making the environment", 2, 100)
     shutil.rmtree(place, ignore_errors=True)
     _call([uv, "venv", "--python", engine.PYTHON_VERSION, "--seed", str(place)], "make the environment", reporter)
     python = engine.python_in(place)
-    reporter.progress(STAGES[2], 2, len(STAGES))
+    reporter.progress("Installing packages", FETCHING[0], 100)
     if build.torch:
         _own_torch(uv, python, code, build, reporter)
     _call([str(python), "-m", "pip", "install", "--progress-bar", "off", str(code)], "install the packages", reporter)
-    reporter.progress(STAGES[3], 3, len(STAGES))
+    reporter.progress("Checking", 98, 100)
     complaint = engine.check_python(python, code)
     if complaint:
         raise MissingPart("set_up_failed", complaint, OFFLINE)
     engine.mark_ready(place, build.key)
-    reporter.progress(STAGES[3], 4, len(STAGES))
+    reporter.progress("Checking", 100, 100)
     return python
 
 
@@ -118,9 +121,11 @@ def _say_package(words: Path, reporter: Reporter) -> None:
     """Name the package that pip fetches as the stage."""
     text = words.read_text(encoding="utf-8", errors="replace")
     named = re.findall(r"^Collecting ([A-Za-z0-9._-]+)", text, re.MULTILINE)
-    if named:
-        last = "Unpacking" if "Installing collected packages" in text else f"Fetching {named[-1]}"
-        reporter.progress(last, 2, len(STAGES))
+    if "Installing collected packages" in text:
+        reporter.progress("Unpacking", FETCHING[1], 100)
+    elif named:
+        part = min(len(set(named)) / PACKAGES, 1.0)
+        reporter.progress(f"Fetching {named[-1]}", round(FETCHING[0] + part * (FETCHING[1] - FETCHING[0])), 100)
 
 
 def main(arguments: list[str] | None = None) -> int:

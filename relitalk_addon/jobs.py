@@ -7,6 +7,7 @@ stumbled, if it did) and `cancel` (written here to stop it). Whoever reads the f
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -217,12 +218,10 @@ class Job:
             following = lines_of_it[number + 1] if number + 1 < len(lines_of_it) else b""
             if line.startswith(PROGRESS) and following.startswith(PROGRESS):
                 continue  # hours of progress are read for their last line
-            try:
+            with contextlib.suppress(ValueError, TypeError):  # a line that a full disk cut short
                 event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                self._take(event)
+                if isinstance(event, dict):
+                    self._take(event)
         return bool(whole)
 
     def _take(self, event: dict[str, Any]) -> None:

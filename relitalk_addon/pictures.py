@@ -17,8 +17,6 @@ from . import settings
 FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 SPHERE = 96
 """Side of the sphere's picture, in pixels."""
-CLIP = "clip"
-"""Key of the picture of the subject's clip."""
 
 _shelf: bpy.utils.previews.ImagePreviewCollection | None = None
 _stamps: dict[str, int] = {}
@@ -129,7 +127,7 @@ def show_clip(context: bpy.types.Context) -> None:
     position = context.window_manager.relitalk_position / 100.0
     rgb = clip_frame(clip, round(position * max(frames - 1, 0)))
     step = max(1, min(rgb.shape[:2]) // 256)
-    keep(CLIP, rgb[::step, ::step])
+    keep(f"clip {clip}", rgb[::step, ::step])
 
 
 def _collection() -> bpy.utils.previews.ImagePreviewCollection:

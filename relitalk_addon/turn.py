@@ -40,10 +40,13 @@ def main(command: list[str] | None = None) -> int:
     command = sys.argv[1:] if command is None else command
     folder = Path(command[-1])  # a job's process is told its folder last
     waited_for = ""
-    while (first := in_the_way(folder)) is not None:
+    while True:
         if (folder / CANCEL_FILE).exists():
             _say(folder, {"event": "error", "code": "cancelled", "message": "Cancelled before its turn came."})
             return CANCELLED
+        first = in_the_way(folder)
+        if first is None:
+            break
         if first.order.title != waited_for:
             waited_for = first.order.title
             _say(folder, {"event": "waiting", "title": waited_for})

@@ -174,7 +174,7 @@ def test_the_subjects_clip_can_be_leafed_through(scene, subject, part):
     scene.relitalk.subject = str(subject)
     images, textures = len(bpy.data.images), len(bpy.data.textures)
     bpy.context.window_manager.relitalk_position = 50.0
-    assert pictures.CLIP in pictures._collection()
+    assert f"clip {subject / 'frames.mkv'}" in pictures._collection()
     assert (len(bpy.data.images), len(bpy.data.textures)) == (images, textures)
     shutil.rmtree(subject)  # deleted while it is shown
     bpy.context.window_manager.relitalk_position = 60.0

@@ -270,6 +270,7 @@ def test_a_folder_that_vanishes_under_a_job_is_said(jobs, begin):
     job = begin("waits")
     until_it_works(job)
     pid = json.loads((job.folder / "process.json").read_text())["pid"]
+    os.kill(pid, signal.SIGSTOP)  # it would write while the folder goes
     shutil.rmtree(job.folder)
     seen = jobs.Job(job.folder, job.order)
     seen.refresh()

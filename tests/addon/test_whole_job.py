@@ -119,3 +119,23 @@ def test_what_the_engine_refuses_is_said_in_its_words(engine, tmp_path):
     (tmp_path / "not a film.mp4").write_text("hello")
     with pytest.raises(RuntimeError, match="not a film"):
         bpy.ops.relitalk.train(video=str(tmp_path / "not a film.mp4"), subject="x", preset="tiny", consent=True)
+
+
+def test_the_sample_is_ordered_whole_and_its_second_job_waits_for_the_first(engine, part):
+    watch, jobs = part("relitalk_addon.watch"), part("relitalk_addon.jobs")
+    assert bpy.ops.relitalk.try_sample(wait=False) == {"FINISHED"}
+    train, render = watch.running("train"), watch.running("render")
+    with pytest.raises(RuntimeError, match="being trained already"):
+        bpy.ops.relitalk.try_sample(wait=False)
+    ends = time.time() + 60
+    while not (train.total and render.stage == "Waits for Train sample") and time.time() < ends:
+        assert not train.refresh() or not train.state.ended, train.log()
+        render.refresh()
+        time.sleep(0.1)
+    for job in (render, train):
+        assert bpy.ops.relitalk.cancel(job=job.name) == {"FINISHED"}
+    ended = [jobs.wait(job) for job in (render, train)]
+    assert all(job.state is jobs.State.CANCELLED for job in ended), [job.report() for job in ended]
+    again = part("relitalk_addon.launch").again(train)
+    assert again.words[-1] == "--resume" and again.lane == "gpu"
+    watch.forget_all()
