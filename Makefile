@@ -1,12 +1,13 @@
 # demo: the sample clip, trained, driven and relit      test: all tests      lint: ruff and mypy
 # test-window: the panels, drawn in a real window
 # bench: speed and fidelity, printed as tables          zip: the Blender extension, in dist/
+# priors: the small weights that ship, made anew        clean: what the others leave
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3.11)
 BIN := .venv/bin
 READY := .venv/.ready
 CHECKED := relitalk_engine $(addprefix relitalk_addon/,jobs.py launch.py turn.py hardware.py engine.py)
 
-.PHONY: demo test test-window lint bench zip clean
+.PHONY: demo test test-window lint bench priors zip clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -33,6 +34,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+priors: $(READY)
+	$(BIN)/python -m relitalk_engine.priors.bake_head
+	$(BIN)/python -m relitalk_engine.speech.mesh_training
 
 zip: $(READY)
 	$(BIN)/python scripts/pack.py -o dist

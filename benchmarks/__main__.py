@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import held_out, light, motion, pixels, speed, voice
+from . import held_out, light, pixels, speed, voice, voice_pixels
 
 BENCHMARKS = {
     "sample": speed.sample,
@@ -11,9 +11,9 @@ BENCHMARKS = {
     "render": speed.render,
     "reconstruction": pixels.reconstruction,
     "outside": pixels.outside,
-    "mouth": voice.mouth,
+    "mouth": voice_pixels.mouth,
     "scramble": pixels.scramble,
-    "motion": motion.motion,
+    "voice": voice.voice,
     "light": light.light,
     "held_out": held_out.figures,
     "ablations": held_out.ablations,

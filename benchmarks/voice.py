@@ -1,60 +1,205 @@
-"""How well the mouth follows a voice that the subject has not learnt from."""
+"""How well the mouth follows a voice: the speaker's own unseen sentences, strangers, languages, silence, speed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 
-from relitalk_engine.evaluate import metrics
-from relitalk_engine.events import Reporter
-from relitalk_engine.face import landmarks
-from relitalk_engine.media import audio, images, video
-from relitalk_engine.take import Take
+from relitalk_engine.evaluate.metrics import correlation
+from relitalk_engine.face.head_model import HeadModel
+from relitalk_engine.media import audio
+from relitalk_engine.speech.features import PhoneFeatures, loudness
+from relitalk_engine.speech.model import SpeechModel
 
 from . import runs
+from .voice_clips import RATE, Clip, Voice, by_words, contacts, drive, in_language, lag, learn, seen
+from .voice_plots import Curves, plot
 
-LEARNT = 11.0
-"""Seconds to train on; the rest is driven."""
-UPPER_LIP, LOWER_LIP, EYES = 13, 14, (33, 263)
-"""mediapipe's numbers: inner lips in the middle, outer eye corners."""
+FOLDS = 4
+GAP = 5
+"""Frames beside a held-out part that are not learned from either."""
+PARTS = {"audio + mesh": "both", "audio only": "sound", "mesh only": "lips"}
+RULE = "no clip of the speaker"
+JAW = "loudness jaw"
+RECALL = "auto-regressive"
+SENTENCES = {
+    "en": "My mother put a big apple on the table, but Bob may have moved it far away.",
+    "de": "Am Abend haben wir im Park beim Bahnhof Äpfel und Pflaumen gekauft.",
+    "fr": "Ma femme prépare un bon repas pour papa, avec du poisson et des pommes.",
+    "es": "Mañana por la mañana vamos a pasar por la playa para nadar un poco más.",
+    "cmn": "爸爸妈妈明天要去八百米外的大码头买白米。",
+}
+HUMAN = {"speech_a.wav": "real/speech_a.wav", "hdtf_a": "real/hdtf_a.mp4"}
+
+Row = dict[str, list[float]]
+"""Per figure: one value a fold."""
 
 
-def mouth(again: bool) -> Iterator[str]:
-    """talk_a and talk_b; asked for: 0.5 or more."""
-    for name in ("talk_a", "talk_b"):
-        clip = runs.data(f"real/{name}.mp4")
-        place = runs.subject(clip, f"{name}_{LEARNT:g}s", again, "--duration", LEARNT)
-        voice, folder = runs.RESULTS / f"{name}_rest.wav", runs.RESULTS / f"{name}_rest"
-        audio.extract_audio(clip, voice, LEARNT)
-        words = ("--video", clip, "--start", LEARNT, "--background", "keep", "-o", folder, "--force")
-        run = runs.relitalk("render", place, "--audio", voice, *words)
-        take = Take.open(folder)
-        driven = opening(images.read_image(take.beauty_path(i))[..., :3] for i in range(*take.info.frames))
-        own = opening(video.read_frames(clip, LEARNT))
-        frames = min(len(driven), len(own))
-        loud = loudness(voice, take.info.fps, frames)
-        own, driven = own[:frames], driven[:frames]
+def voice(again: bool) -> Iterator[str]:
+    """The table; the curves are left in the results folder."""
+    head = HeadModel.read()
+    yield "aperture and width: correlation with the truth; lips: error over the distance of the outer eye corners, %"
+    yield from subject_a(head, again)
+    clips = {name: seen(f"real/{name}", again) for name in ("talk_a", "talk_b")}
+    means: dict[str, list[float]] = defaultdict(list)
+    for clip in clips.values():
+        rows, curves = folds(head, clip)
+        yield f"{clip.name}, {FOLDS} folds, held-out speech of the same person (aim: aperture 0.75 in the mean)"
+        yield from table(rows)
+        for label, row in rows.items():
+            means[label].append(float(np.mean(row["aperture"])))
+        plot(clip.name, curves)
+    yield "mean of both: " + ", ".join(f"{label} {np.mean(values):.3f}" for label, values in means.items())
+    models = {name: learn(head, clip) for name, clip in clips.items()}
+    yield from strangers(models, clips)
+    yield from closures(models, clips)
+    yield from silence(models["talk_a"], clips["talk_a"])
+    yield from speed(models["talk_a"], clips["talk_a"])
+
+
+def subject_a(head: HeadModel, again: bool) -> Iterator[str]:
+    """The rendered speaker's held-out sentence against true lips."""
+    train, test = (seen(f"synthetic/subject_a/{name}", again) for name in ("train", "test"))
+    truth = np.load(runs.data("synthetic/subject_a/test_truth.npz"))
+    eyes = float(truth["outer_eye_distance_cm"])
+    rows: dict[str, Row] = defaultdict(lambda: defaultdict(list))
+    aperture, width = truth["lip_aperture_cm"] / eyes, truth["lip_width_cm"] / eyes
+    curves = Curves.empty()
+    measure(rows, curves, ways(head, train), test, 0, len(test), aperture, width)
+    yield "subject_a, held-out sentence, true lips (aim: aperture 0.90, width 0.75)"
+    yield from table(rows)
+    plot("subject_a", curves)
+
+
+def folds(head: HeadModel, clip: Clip) -> tuple[dict[str, Row], Curves]:
+    """Learn from all but a part of the clip and drive that part, heard on its own."""
+    rows: dict[str, Row] = defaultdict(lambda: defaultdict(list))
+    curves = Curves.empty()
+    edges = np.linspace(0, len(clip), FOLDS + 1).astype(int)
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        known = np.ones(len(clip), bool)
+        known[max(0, start - GAP) : end + GAP] = False
+        models = ways(head, clip, known)
+        measure(rows, curves, models, clip, start, end, clip.opening[start:end], clip.width[start:end])
+    return rows, curves
+
+
+def ways(head: HeadModel, clip: Clip, known: np.ndarray | None = None) -> dict[str, SpeechModel]:
+    """All ways to drive one speaker."""
+    models = {label: learn(head, clip, known, part) for label, part in PARTS.items()}
+    models[RECALL] = learn(head, clip, known, recall=True)
+    models[RULE] = SpeechModel.generic(head, clip.fit.beta, clip.fps)
+    return models
+
+
+def measure(
+    rows: dict[str, Row],
+    curves: Curves,
+    models: dict[str, SpeechModel],
+    said: Clip,
+    start: int,
+    end: int,
+    aperture: np.ndarray,
+    width: np.ndarray,
+) -> None:
+    """Drive frames [start, end) of a clip in every way, and measure against the truth."""
+    level = loudness(said.voice(start, end), said.fps, end - start)
+    rows[JAW]["aperture"].append(correlation(level, aperture))
+    rows[JAW]["lag"].append(lag(level, aperture))
+    features = said.features(start, end)
+    for label, model in models.items():
+        psi, lips = model.drive(features), model.mesh.lips
+        own, row = lips.opening(psi), rows[label]
+        row["aperture"].append(correlation(own, aperture))
+        row["width"].append(correlation(lips.width(psi), width))
+        row["lag"].append(lag(own, aperture))
+        row["spread"].append(float(own.std() / aperture.std()))
+        off = np.linalg.norm(lips.vertices(psi) - lips.vertices(said.mouth(start, end)), axis=-1).mean() / lips.scale
+        row["lips"].append(100 * float(off))
+    curves.add(aperture, models["audio + mesh"], features)
+
+
+def table(rows: dict[str, Row]) -> Iterator[str]:
+    """One line a way of driving; means over folds."""
+    for label, row in rows.items():
+        mean = {name: float(np.mean(values)) for name, values in row.items()}
+        parts = [f"  {label:22} aperture {mean['aperture']:5.3f}"]
+        parts += [f"{name} {mean[name]:5.3f}" for name in ("width", "spread") if name in mean]
+        parts += [f"lips {mean['lips']:4.1f} %"] if "lips" in mean else []
+        parts += [f"lag {1000 / 25 * mean['lag']:+4.0f} ms"]
+        yield "  ".join(parts) + "   (" + " ".join(f"{value:.2f}" for value in row["aperture"]) + ")"
+
+
+def strangers(models: dict[str, SpeechModel], clips: dict[str, Clip]) -> Iterator[str]:
+    """One person's speech on the other, against the true speaker's own lips."""
+    yield "strangers: one's speech on the other, against the true speaker's lips (aim: aperture 0.6)"
+    for owner, speaker in (("talk_a", "talk_b"), ("talk_b", "talk_a")):
+        model, said = models[owner], clips[speaker]
+        psi = model.drive(said.features())
+        own = model.mesh.lips.opening(psi)
+        level = loudness(said.voice(), said.fps, len(said))
         yield (
-            f"{name}: {metrics.correlation(driven, own):.3f} over {frames} frames"
-            f" (loudness jaw {metrics.correlation(loud, own):.3f};"
-            f" spread {np.std(driven) / np.std(own):.2f} of the speaker's); {run}"
+            f"  {speaker}'s speech on {owner}: aperture {correlation(own, said.opening):.3f},"
+            f" width {correlation(model.mesh.lips.width(psi), said.width):.3f},"
+            f" lag {1000 / float(said.fps) * lag(own, said.opening):+.0f} ms"
+            f" ({JAW} {correlation(level, said.opening):.3f})"
         )
 
 
-def opening(frames: Iterable[np.ndarray]) -> np.ndarray:
-    """Distance of the inner lips over that of the outer eye corners, [T], measured by mediapipe."""
-    pictures = [np.ascontiguousarray(frame) for frame in frames]
-    points = landmarks.track(pictures, len(pictures), Reporter(quiet=True)).points
-    lips = np.linalg.norm(points[:, UPPER_LIP, :2] - points[:, LOWER_LIP, :2], axis=-1)
-    return lips / np.linalg.norm(points[:, EYES[0], :2] - points[:, EYES[1], :2], axis=-1)
+def closures(models: dict[str, SpeechModel], clips: dict[str, Clip]) -> Iterator[str]:
+    """Lips that touch on p, b, m and open on vowels: human voices by their sure words, five languages by espeak-ng."""
+    yield "closures on p, b, m that touch; open vowels that open (aim: 85 % of both)"
+    voices = {name: by_words(name, clip.voice()) for name, clip in clips.items()}
+    voices |= {name: by_words(name, audio.read_audio(runs.data(path), RATE)) for name, path in HUMAN.items()}
+    try:
+        voices |= {f"espeak-ng, {name}": in_language(name, text) for name, text in SENTENCES.items()}
+    except FileNotFoundError as error:
+        yield f"  five languages skipped: {error}"
+    total: dict[str, list[bool]] = defaultdict(list)
+    for name, said in voices.items():
+        found: dict[str, list[bool]] = defaultdict(list)
+        for owner, model in models.items():
+            if owner != name:
+                for kind, met in contacts(model, said, drive(model, said)):
+                    found[kind].append(met)
+                    total[kind].append(met)
+        yield f"  {name:16} " + _shares(found)
+    yield f"  {'all':16} " + _shares(total)
 
 
-def loudness(voice: Path, fps: Fraction, frames: int) -> np.ndarray:
-    """Loudness of each frame in dB, [frames]: the simplest jaw there is."""
-    samples = audio.read_audio(voice)
-    edges = (np.arange(frames + 1) * audio.SPEECH_RATE / float(fps)).astype(int)
-    power = [np.mean(samples[a:b] ** 2) if b > a else 0.0 for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    return 10 * np.log10(np.array(power) + 1e-6)
+def _shares(found: dict[str, list[bool]]) -> str:
+    return ", ".join(f"{kind} {np.mean(met):4.0%} of {len(met)}" for kind, met in sorted(found.items()))
+
+
+def silence(model: SpeechModel, clip: Clip) -> Iterator[str]:
+    """Two seconds of nothing, and of a room's noise, in the midst of speech."""
+    said = clip.voice()[: 6 * RATE]
+    room = np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
+    for label, pause in (("digital silence", 0 * room), ("room noise at -50 dB", room * 10 ** (-50 / 20) * said.std())):
+        spoken = Voice("pause", np.concatenate([said, pause, said]), ())
+        opening = model.mesh.lips.opening(drive(model, spoken))
+        fps = float(model.fps)
+        still, speech = opening[round(6.6 * fps) : round(7.4 * fps)], opening[: round(5.8 * fps)]
+        whole = opening[round(6 * fps) : round(8 * fps)]
+        yield (
+            f"silence, {label}: aperture's deviation {still.std() / speech.std():.1%} of that in speech in its midst,"
+            f" {whole.std() / speech.std():.1%} with its edges; opening {still.mean():.3f} (aim: 3 %)"
+        )
+
+
+def speed(model: SpeechModel, clip: Clip) -> Iterator[str]:
+    """Motion alone of 60 s of speech (aim: 10 times faster than real time), and of ten minutes, in blocks."""
+    said = np.tile(clip.voice(), 5)[: 60 * RATE]
+    for seconds in (60, 600):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.monotonic()
+        blocks = (np.roll(said, k)[: 60 * RATE] for k in range(seconds // 60))
+        model.drive(PhoneFeatures().extract(blocks, Fraction(25), 25 * seconds))
+        took = time.monotonic() - began
+        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
+        yield f"{seconds} s of speech: {took:.1f} s, {seconds / took:.1f} times real time, {more:.0f} MB more"

@@ -161,6 +161,8 @@ class SpeechConfig:
     """Weight of the lip mesh's vertex error."""
     velocity: float = 0.5
     """Weight of the expression's velocity error."""
+    recall: bool = False
+    """Condition F_exp on its own motion of the frame before, as LipSync3D does."""
     learning_rate: float = 1e-3
     """Of Adam."""
 

@@ -72,6 +72,22 @@ def audio_seconds(path: str | Path) -> float:
     return sum(len(block) for block in blocks) / rate
 
 
+def sound_tracks(path: str | Path) -> int:
+    """How many sound tracks a file holds; the first is the one that is read.
+
+    Raises:
+        ReliTalkError: no such file.
+    """
+    import av
+
+    path = existing(path, "sound")
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            return len(container.streams.audio)
+    except (av.error.FFmpegError, OSError):
+        return 1  # a sound file that only the other reader knows
+
+
 def extract_audio(video: str | Path, wav: str | Path, start: float = 0.0, duration: float | None = None) -> bool:
     """Write a video's sound as a 16-bit WAV whose time 0 is the video's frame at `start`.
 

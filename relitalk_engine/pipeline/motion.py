@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..events import Reporter
 from ..face.fitting import HeadFit
-from ..media.audio import audio_seconds, read_audio
-from ..speech.features import PhoneFeatures
+from ..media.audio import audio_seconds, read_blocks, sound_tracks
+from ..speech.adapters import listener
 from .base import Base
 from .curves import read_mouth
 from .options import OutOptions, VoiceOptions
@@ -45,6 +46,13 @@ def take_length(audio: Path, fps: Fraction) -> int:
     return max(1, round(audio_seconds(audio) * float(fps)))
 
 
+def name_the_track(sound: Path, reporter: Reporter) -> None:
+    """Say which of several sound tracks is heard."""
+    count = sound_tracks(sound)
+    if count > 1:
+        reporter.warning(f"{sound.name} has {count} sound tracks; the first is heard.")
+
+
 def drive(person: Person, audio: Path, frames: int, voice: VoiceOptions) -> np.ndarray:
     """Mouth actions of a voice.
 
@@ -63,9 +71,8 @@ def drive(person: Person, audio: Path, frames: int, voice: VoiceOptions) -> np.n
     if voice.motion is not None:
         return read_mouth(voice.motion, person, frames)
     model = person.speech
-    samples = read_audio(audio, VOICE_RATE)
     transcript = voice.transcript.read_text(encoding="utf-8").strip() if voice.transcript else ""
-    features = PhoneFeatures(transcript=transcript, name=audio.name).extract(samples, fps, frames)
+    features = listener(model.kind, audio, transcript).extract(read_blocks(audio, VOICE_RATE), fps, frames)
     mouth = model.drive(features)
     if voice.smooth > 0:
         mouth = gaussian_filter1d(mouth, SMOOTHING * voice.smooth * float(fps), axis=0, mode="nearest")

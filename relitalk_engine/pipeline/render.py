@@ -23,7 +23,7 @@ from ..take import PASSES, Placement, Take, TakeInfo
 from .base import Base, ClipBase, VideoBase, open_video
 from .curves import write_motion
 from .finish import Finisher, Picture, write_take
-from .motion import Motion, drive, plan_motion, take_length
+from .motion import Motion, drive, name_the_track, plan_motion, take_length
 from .options import LightOptions, OutOptions, RenderOptions, Result
 from .person import Person
 
@@ -46,6 +46,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
     total = take_length(options.audio, person.subject.info.fps)
     frames = frame_range(options.out, total)
     lights = read_lights(options.light, person)
+    name_the_track(options.audio, reporter)
     reporter.progress("voice", 0, 1)
     mouth = drive(person, options.audio, total, options.voice)
     reporter.progress("voice", 1, 1)

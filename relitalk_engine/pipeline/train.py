@@ -15,15 +15,16 @@ from ..face.head_model import HeadModel
 from ..face.heads import load_head
 from ..face.identity import chip_matrix, face_trunk
 from ..face.residuals import fitted_landmarks, reprojection
-from ..media.audio import extract_audio, read_audio
+from ..media.audio import extract_audio, read_blocks
 from ..media.lossless import LosslessReader
 from ..reflectance.decompose import ClipFrame, train_reflectance
 from ..reflectance.passes import read_frame_passes, write_frame_passes
-from ..speech.features import PhoneFeatures
+from ..speech.adapters import best_kind, listener
 from ..speech.training import train_speech
 from ..subject import Consent, Source, Subject, SubjectInfo
 from ..synthesis.training import train_synthesis
 from .footage import fit_footage, ingest
+from .motion import name_the_track
 from .options import Result, TrainOptions
 from .person import REFLECTANCE, SPEECH, Person, add_weights, head_shadow, write_tensors
 from .report import write_report
@@ -134,14 +135,17 @@ def _learn_speech(person: Person, options: TrainOptions, reporter: Reporter) -> 
     subject, config = person.subject, options.preset.speech
     if not subject.audio_path.exists():
         return
-    samples = read_audio(subject.audio_path, VOICE_RATE)
+    name_the_track(options.video, reporter)
+    kind = best_kind(options.video, whole=not options.start and options.duration is None)
     try:
-        features = PhoneFeatures(name=options.video.name).extract(samples, subject.info.fps, subject.info.frames)
+        blocks = read_blocks(subject.audio_path, VOICE_RATE)
+        features = listener(kind, options.video).extract(blocks, subject.info.fps, subject.info.frames)
         rng = np.random.default_rng(options.seed)
         fit = person.fit
         model = train_speech(
-            features, fit.psi, person.head, fit.beta, subject.info.fps, config, rng, valid=fit.valid, reporter=reporter
-        )
+            features, fit.psi, person.head, fit.beta, subject.info.fps, config, rng, valid=fit.valid, reporter=reporter,
+            kind=kind,
+        )  # fmt: skip
     except ReliTalkError as error:
         if error.exit_code != 2:
             raise

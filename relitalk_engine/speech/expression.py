@@ -33,11 +33,14 @@ class ExpressionNet(nn.Module):
         channels: of each encoder.
         window: adjacent frames under attention.
         stride: frames from one tap to the next, so that windows span the same time at any frame rate.
+        recall: also see one's own motion of the frame before.
 
-    Source: Qiu et al. 2023, section 3.2.
+    Source: Qiu et al. 2023, section 3.2; recall after LipSync3D, Lahiri et al. 2021.
     """
 
-    def __init__(self, lips: int, sound: int, motion: int, channels: int, window: int, stride: int) -> None:
+    def __init__(
+        self, lips: int, sound: int, motion: int, channels: int, window: int, stride: int, recall: bool = False
+    ) -> None:
         super().__init__()
         self.window, self.stride, self.channels = window, stride, channels
         self.lip_encoder = _encoder(lips, channels, stride)
@@ -47,6 +50,7 @@ class ExpressionNet(nn.Module):
         self.value = nn.Linear(2 * channels, 2 * channels)
         self.place = nn.Parameter(torch.zeros(window))
         self.head = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(2 * channels, motion))
+        self.recall = nn.Linear(motion, 2 * channels) if recall else None
         nn.init.zeros_(self.head[1].weight)
         nn.init.zeros_(self.head[1].bias)
 
@@ -56,7 +60,14 @@ class ExpressionNet(nn.Module):
         x = torch.cat(codes, 1).transpose(1, 2)
         score = torch.einsum("btc,bctw->btw", self.query(x), self._windows(self.key(x))) / self.channels**0.5
         seen = torch.einsum("btw,bctw->btc", torch.softmax(score + self.place, -1), self._windows(self.value(x)))
-        return self.head(x + seen)
+        if self.recall is None:
+            return self.head(x + seen)
+        steps: list[Tensor] = []
+        last = torch.zeros(len(x), self.recall.in_features)
+        for code in (x + seen).unbind(1):
+            last = self.head(code + self.recall(last))
+            steps.append(last)
+        return torch.stack(steps, 1)
 
     def _windows(self, x: Tensor) -> Tensor:
         """[B, C, T, window]: the adjacent frames of each, edges repeated."""
@@ -131,11 +142,14 @@ def train_network(
     known[rows] = 1.0
     crop = min(CROP * stride, len(rows))
     starts = _starts(rows, crop)
-    level = slice(sound.shape[1] - 4, sound.shape[1] - 3)
+    loud = inputs.traits.shape[1] + inputs.spectrum.shape[1]
+    level = slice(loud, loud + 1)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = ExpressionNet(lips.shape[1], sound.shape[1], motion.shape[1], config.channels, config.window, stride)
+        net = ExpressionNet(
+            lips.shape[1], sound.shape[1], motion.shape[1], config.channels, config.window, stride, config.recall
+        )
         optimiser = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2 * config.learning_rate, total_steps=config.steps)
         pupil = Pupil(net, scale_lips, scale_sound, spread)

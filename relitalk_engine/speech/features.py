@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ..media.audio import check_voice
+from . import visemes
 from .acoustics import HOP, RATE, Spectra, spectra
 from .phones import PhoneModel, load_phone_model
 from .voice_activity import CHUNK, speech_probability
@@ -19,6 +21,9 @@ LONGEST_PIECE = 30.0
 
 BLUR = 0.03
 """Standard deviation, in seconds, of the window through which a video frame hears."""
+
+BLUR_SPOKEN = 0.02
+"""The same for what F_mesh's ear hears, which is smooth already: p, b and m are short."""
 
 SHARPNESS = 0.15
 """How far one 10 ms of sound is believed; neighbouring ones say nearly the same again."""
@@ -33,9 +38,11 @@ class Layout:
 
     Attributes:
         phones: P names of the phones.
+        deep: columns of a user's own network; 0: there is none.
     """
 
     phones: tuple[str, ...]
+    deep: int = 0
 
     @property
     def heard(self) -> slice:
@@ -70,9 +77,21 @@ class Layout:
         return 2 * len(self.phones) + CEPSTRA + 3
 
     @property
+    def spoken(self) -> slice:
+        """Actions of the viseme table and articulatory traits, as F_mesh's ear hears them in any language."""
+        start = 2 * len(self.phones) + CEPSTRA + 4
+        return slice(start, start + visemes.SPOKEN)
+
+    @property
+    def learnt(self) -> slice:
+        """What a user's own network hears."""
+        start = self.spoken.stop
+        return slice(start, start + self.deep)
+
+    @property
     def width(self) -> int:
         """F, the number of columns."""
-        return 2 * len(self.phones) + CEPSTRA + 4
+        return self.learnt.stop
 
 
 class SpeechFeatures(Protocol):
@@ -83,11 +102,11 @@ class SpeechFeatures(Protocol):
         """Which columns are what."""
         ...
 
-    def extract(self, samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
+    def extract(self, samples: np.ndarray | Iterable[np.ndarray], fps: Fraction, frames: int) -> np.ndarray:
         """f_pho at the times 0, 1/fps, 2/fps ...
 
         Args:
-            samples: [n] float32 mono, 16 kHz.
+            samples: [n] float32 mono, 16 kHz; or blocks of it, which are heard as they come.
             fps: frames a second.
             frames: T.
 
@@ -106,44 +125,53 @@ class PhoneFeatures:
         name: what the sound is called when it is refused.
         words: recognise words at all; without, the phones come from sound alone.
         trust: how far recognised words sway the phones, as log odds: [at no confidence, at full confidence].
+        deep: columns that `hear_deep` adds.
+        hear_deep: a further ear: from a piece of sound [n] and seconds into it [T] to columns [T, deep].
     """
 
     transcript: str = ""
     name: str = "given"
     words: bool = True
     trust: tuple[float, float] = (0.7, 2.0)
+    deep: int = 0
+    hear_deep: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     _recogniser: WordRecogniser | None = field(default=None, repr=False)
 
     @property
     def layout(self) -> Layout:
         """Which columns are what."""
-        return Layout(load_phone_model().names)
+        return Layout(load_phone_model().names, self.deep)
 
-    def extract(self, samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
+    def extract(self, samples: np.ndarray | Iterable[np.ndarray], fps: Fraction, frames: int) -> np.ndarray:
         """f_pho [T, F] at the times i / fps; see `SpeechFeatures`.
 
         Raises:
             ReliTalkError: the sound is too short or silent throughout, or the transcript does not fit.
             MissingPart: the recogniser or the detector is not installed.
         """
-        check_voice(samples, RATE, self.name)
         model = load_phone_model()
-        layout = Layout(model.names)
+        layout = self.layout
         result = np.zeros((frames, layout.width), np.float32)
-        pieces = _pieces(samples)
-        if self.transcript:
-            pieces = [(0, len(samples))]
-        for start, end in pieces:
-            columns = self._hear(np.asarray(samples[start:end], np.float32), model, layout)
+        peak = 0.0
+        for start, piece, is_last in _pieces(samples, whole=bool(self.transcript)):
+            peak = max(peak, float(np.abs(piece).max(initial=0.0)))
+            if is_last:  # all but a short or a silent sound has passed by now
+                check_voice(np.full(min(start + len(piece), RATE), peak, np.float32), RATE, self.name)
             # the frames whose time lies in this piece; the last piece also speaks for what comes after the sound
             first = -(-start * fps.numerator // (RATE * fps.denominator))
-            last = frames if end >= len(samples) else -(-end * fps.numerator // (RATE * fps.denominator))
+            last = frames if is_last else -(-(start + len(piece)) * fps.numerator // (RATE * fps.denominator))
             at = np.arange(first, min(last, frames)) * float(RATE / HOP / fps) - start / HOP - 0.5
-            result[first : min(last, frames)] = _sample(columns, at)
+            if not len(at):
+                continue
+            result[first : first + len(at)] = _at_rate(self._hear(piece, model, layout), at, layout)
+            if self.hear_deep is not None:
+                result[first : first + len(at), layout.learnt] = self.hear_deep(piece, (at + 0.5) * HOP / RATE)
         return _normalised(result, layout, fps)
 
     def _hear(self, samples: np.ndarray, model: PhoneModel, layout: Layout) -> np.ndarray:
         """f_pho of one piece at 100 Hz, [N, F], not yet normalised."""
+        from .mesh_net import hearing, spoken
+
         heard, in_room = spectra(samples), _in_a_room(samples)
         count = len(heard.loudness)
         columns = np.zeros((count, layout.width), np.float32)
@@ -152,6 +180,7 @@ class PhoneFeatures:
         silence = np.eye(len(model.names), dtype=np.float32)[model.names.index("SIL")]
         belief = model.posteriors(scores, SHARPNESS)
         columns[:, layout.heard] = sounding * belief + (1 - sounding) * silence
+        columns[:, layout.spoken] = sounding * spoken(hearing(heard, belief)) + (1 - sounding) * visemes.resting()
         leads = self._leads(in_room, model, count)
         if leads:
             belief = np.mean([model.posteriors(scores + lead / SHARPNESS, SHARPNESS) for lead in leads], 0)
@@ -192,20 +221,30 @@ def loudness(samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
     return _sample(level, at)[:, 0]
 
 
-def _pieces(samples: np.ndarray) -> list[tuple[int, int]]:
-    """Cut [start, end) into stretches of half a minute or less, each cut at the quietest moment of its last third."""
+def _pieces(samples: np.ndarray | Iterable[np.ndarray], whole: bool = False) -> Iterator[tuple[int, np.ndarray, bool]]:
+    """Cut sound into stretches of half a minute or less, each cut at the quietest moment of its last third.
+
+    Args:
+        samples: [n], or blocks of it.
+        whole: do not cut.
+
+    Yields:
+        First sample, samples [m] float32, whether it is the last; at least one.
+    """
     longest = int(LONGEST_PIECE * RATE)
-    pieces = []
-    start = 0
-    while len(samples) - start > longest:
-        tail = np.asarray(samples[start + longest * 2 // 3 : start + longest], np.float32)
-        blocks = tail[: len(tail) // HOP * HOP].reshape(-1, HOP)
-        power = np.convolve((blocks**2).mean(1), np.ones(15) / 15, "same")
-        end = start + longest * 2 // 3 + int(power[8:-8].argmin() + 8) * HOP
-        pieces.append((start, end))
-        start = end
-    pieces.append((start, len(samples)))
-    return pieces
+    start, held = 0, np.zeros(0, np.float32)
+    if isinstance(samples, np.ndarray) or whole:
+        samples = [samples if isinstance(samples, np.ndarray) else np.concatenate([held, *samples])]
+    for block in samples:
+        held = np.concatenate([held, np.asarray(block, np.float32)])
+        while len(held) > longest and not whole:
+            tail = held[longest * 2 // 3 : longest]
+            blocks = tail[: len(tail) // HOP * HOP].reshape(-1, HOP)
+            power = np.convolve((blocks**2).mean(1), np.ones(15) / 15, "same")
+            end = longest * 2 // 3 + int(power[8:-8].argmin() + 8) * HOP
+            yield start, held[:end], False
+            start, held = start + end, held[end:]
+    yield start, held, True
 
 
 def _in_a_room(samples: np.ndarray) -> np.ndarray:
@@ -227,27 +266,36 @@ def _sounding(heard: Spectra) -> np.ndarray:
     return np.clip((heard.loudness - floor) / 10.0, 0.0, 1.0).astype(np.float32)
 
 
-def _sample(columns: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _at_rate(columns: np.ndarray, at: np.ndarray, layout: Layout) -> np.ndarray:
+    """Columns [N, F] at 100 Hz as a video frame sees them, at fractional rows ``at`` [T]."""
+    result = _sample(columns, at, BLUR)
+    result[:, layout.spoken] = _sample(columns[:, layout.spoken], at, BLUR_SPOKEN)
+    return result
+
+
+def _sample(columns: np.ndarray, at: np.ndarray, blur: float = BLUR) -> np.ndarray:
     """Columns [N, F] at 100 Hz seen through a Gaussian around fractional rows ``at`` [T]; edges hold."""
     reach = np.arange(-9, 10)
     middle = np.round(at).astype(int)
     rows = middle[:, None] + reach
-    weights = np.exp(-0.5 * ((rows - at[:, None]) * HOP / RATE / BLUR) ** 2)
+    weights = np.exp(-0.5 * ((rows - at[:, None]) * HOP / RATE / blur) ** 2)
     weights /= weights.sum(1, keepdims=True)
     rows = np.clip(rows, 0, len(columns) - 1)
-    return np.einsum("tk,tkf->tf", weights, columns[rows]).astype(np.float32)
+    result = np.zeros((len(at), columns.shape[1]), np.float32)
+    for k in range(len(reach)):  # one shift at a time: [T, 19, F] would be large
+        result += weights[:, k, None].astype(np.float32) * columns[rows[:, k]]
+    return result
 
 
 def _normalised(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray:
     """Take microphone and level out: mel and loudness relative to the recording's own speech."""
-    result = features.copy()
     speech = features[:, layout.speech] + 1e-3
     mel = features[:, layout.mel]
     mean = (mel * speech[:, None]).sum(0) / speech.sum()
-    result[:, layout.mel] = np.clip(mel - mean, -12.0, 12.0) / 4.0
+    features[:, layout.mel] = np.clip(mel - mean, -12.0, 12.0) / 4.0
     level = features[:, layout.level.start]
     loud = np.percentile(level, 90)
     relative = np.clip(level - loud, -60.0, 10.0) / 20.0
-    result[:, layout.level.start] = relative
-    result[:, layout.level.start + 1] = np.gradient(relative) * float(fps) / 10 if len(relative) > 1 else 0.0
-    return result
+    features[:, layout.level.start] = relative
+    features[:, layout.level.start + 1] = np.gradient(relative) * float(fps) / 10 if len(relative) > 1 else 0.0
+    return features

@@ -67,10 +67,15 @@ class Lips:
         return np.linalg.norm(lips[:, _CORNERS[0]] - lips[:, _CORNERS[1]], axis=-1) / self.scale
 
 
-class LipMesh:
-    """F_mesh by rule: every phone has a mouth, and insists on it more or less against its neighbours.
+WAYS = ("words", "sound", "ear")
+"""Who says which phones are spoken: recognised words, the sound alone, or the ear that knows any language."""
 
-    The features' own window in time is the coarticulation: what a frame hears of its neighbours moves its mouth.
+
+class LipMesh:
+    """F_mesh: every phone has a mouth, and insists on it more or less against its neighbours.
+
+    By words and by sound this is a rule on soft phones; the features' own window in time is the coarticulation. By ear
+    it is what a network has learnt that coarticulates as speech does.
 
     Source: visemes with dominance, Cohen & Massaro 1993.
     """
@@ -80,23 +85,26 @@ class LipMesh:
         self.layout = layout
         self._table = visemes.table(layout.phones, lips.actions)
         self._dominance = visemes.dominance(layout.phones)
+        self._expand = visemes.expand(lips.actions)
         shapes = self._displacement(self._table)
         self._mean = shapes.mean(0)
         self._axes = np.linalg.svd(shapes - self._mean, full_matrices=False)[2][:6]
 
-    def actions(self, f_pho: np.ndarray, by_words: bool = True) -> np.ndarray:
-        """Mouth actions [T, M] that the rule asks for.
+    def actions(self, f_pho: np.ndarray, way: str = "words") -> np.ndarray:
+        """Mouth actions [T, M] that one of the `WAYS` asks for.
 
         Args:
             f_pho: [T, F].
-            by_words: take the phones that words led to; else those of the sound alone.
+            way: one of `WAYS`.
         """
-        belief = f_pho[:, self.layout.understood if by_words else self.layout.heard] * self._dominance
+        if way == "ear":
+            return f_pho[:, self.layout.spoken][:, : len(visemes.ACTIONS)] @ self._expand
+        belief = f_pho[:, self.layout.understood if way == "words" else self.layout.heard] * self._dominance
         return belief @ self._table / np.maximum(belief.sum(1, keepdims=True), 1e-6)
 
-    def vertices(self, f_pho: np.ndarray, by_words: bool = True) -> np.ndarray:
+    def vertices(self, f_pho: np.ndarray, way: str = "words") -> np.ndarray:
         """V_lip [T, K, 3] in the head frame, metres."""
-        return self.lips.vertices(self.actions(f_pho, by_words))
+        return self.lips.vertices(self.actions(f_pho, way))
 
     def coordinates(self, v_lip: np.ndarray) -> np.ndarray:
         """V_lip [T, K, 3] along the six directions in which the visemes differ, [T, 6], in centimetres."""

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ReliTalkError
 from . import visemes
 from .features import Layout, PhoneFeatures
-from .lip_mesh import LipMesh, Lips
+from .lip_mesh import WAYS, LipMesh, Lips
 from .regression import Inputs, Kernel, Regression, Scaling
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ _MARGIN = 64
 
 KERNELS = ("whole", "by_lips")
 """The parts of the regression, as their tensors are named."""
+
+
+TABLES = ("mean", "to_psi", "gain", "rest", "closed", "most")
+"""A model's plain arrays, as their tensors are named."""
+
+TOUCH = (0.35, 0.6)
+"""Belief in p, b or m from which the lips begin to meet, and at which they touch."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,13 @@ class SpeechModel:
         to_psi: [C, M] from lip motion to actions.
         gain: [C] what gives the motion back the range that regression takes.
         rest: [M] the mouth in silence.
+        closed: [M] the mouth when its lips touch.
         most: [M] the largest value of each action that is allowed.
         regression: in closed form; None: the rule alone (a clip with no voice to learn from).
         pupils: the networks.
         held: figures of the inner validation.
         part: what F_exp sees: "both", "lips" (E_lip alone) or "sound" (E_pho alone); for ablations.
+        kind: how it hears, one of `adapters.KINDS`.
     """
 
     mesh: LipMesh
@@ -71,11 +80,13 @@ class SpeechModel:
     to_psi: np.ndarray
     gain: np.ndarray
     rest: np.ndarray
+    closed: np.ndarray
     most: np.ndarray
     regression: Regression | None = None
     pupils: list[Pupil] = field(default_factory=list)
     held: Held | None = None
     part: str = "both"
+    kind: str = "phones"
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -105,6 +116,7 @@ class SpeechModel:
             low = max(0, start - _MARGIN)
             piece = features[low : start + PIECE + _MARGIN]
             result[start : start + PIECE] = self._motion(piece)[start - low : start - low + PIECE]
+        result += contact(features, self.mesh.layout)[:, None] * (self.closed - result)
         quiet = quietness(features, self.mesh.layout, self.fps)[:, None]
         return np.clip(quiet * self.rest + (1 - quiet) * result, 0.0, self.most).astype(np.float32)
 
@@ -125,7 +137,8 @@ class SpeechModel:
         zero = np.zeros(len(mesh.lips.actions), np.float32)
         rest = visemes.table(("SIL",), mesh.lips.actions)[0]
         motions = np.zeros((MOTIONS, len(zero)), np.float32)
-        return cls(mesh, fps, zero, motions, np.ones(MOTIONS, np.float32), rest, zero + 1.0)
+        closed = visemes.table(("M",), mesh.lips.actions)[0]
+        return cls(mesh, fps, zero, motions, np.ones(MOTIONS, np.float32), rest, closed, zero + 1.0)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Everything that `from_tensors` needs, for a safetensors file."""
@@ -133,7 +146,9 @@ class SpeechModel:
             "fps": np.array([self.fps.numerator, self.fps.denominator], np.int64),
             "phones": np.frombuffer(",".join(self.mesh.layout.phones).encode(), np.uint8).copy(),
             "part": np.frombuffer(self.part.encode(), np.uint8).copy(),
-            **{k: getattr(self, k).astype(np.float32) for k in ("mean", "to_psi", "gain", "rest", "most")},
+            "kind": np.frombuffer(self.kind.encode(), np.uint8).copy(),
+            "columns": np.array([self.mesh.layout.deep, self.mesh.layout.width], np.int64),
+            **{k: getattr(self, k).astype(np.float32) for k in TABLES},
         }
         if self.held is not None:
             held = self.held
@@ -171,14 +186,17 @@ class SpeechModel:
 
         from .expression import ExpressionNet, Pupil
 
-        layout = Layout(tuple(bytes(data["phones"]).decode("ascii").split(",")))
+        deep, columns = (int(x) for x in data["columns"])
+        layout = Layout(tuple(bytes(data["phones"]).decode("ascii").split(",")), deep)
+        if layout.width != columns:
+            raise ValueError(f"{columns} columns of speech features, this engine has {layout.width}")
         mesh = LipMesh(Lips.of(head, beta), layout)
         if data["mean"].shape != (len(mesh.lips.actions),):
             raise ValueError(f"{len(data['mean'])} mouth actions, the head has {len(mesh.lips.actions)}")
         numerator, denominator = (int(x) for x in data["fps"])
-        mean, to_psi, gain, rest, most = (data[k] for k in ("mean", "to_psi", "gain", "rest", "most"))
-        model = cls(mesh, Fraction(numerator, denominator), mean, to_psi, gain, rest, most)
-        model.part = bytes(data["part"]).decode("ascii")
+        mean, to_psi, gain, rest, closed, most = (data[name] for name in TABLES)
+        model = cls(mesh, Fraction(numerator, denominator), mean, to_psi, gain, rest, closed, most)
+        model.part, model.kind = (bytes(data[k]).decode("ascii") for k in ("part", "kind"))
         if "held" in data:
             opening, width, network, steps = (float(x) for x in data["held"])
             model.held = Held(opening, width, network, int(steps))
@@ -188,8 +206,9 @@ class SpeechModel:
             stem = f"pupil{len(model.pupils)}."
             lips, sound = Scaling(*data[stem + "lips"]), Scaling(*data[stem + "sound"])
             channels, window, stride = (int(x) for x in data[stem + "shape"])
-            net = ExpressionNet(len(lips.mean), len(sound.mean), MOTIONS, channels, window, stride)
             prefix = stem + "net."
+            recall = prefix + "recall.weight" in data
+            net = ExpressionNet(len(lips.mean), len(sound.mean), MOTIONS, channels, window, stride, recall)
             state = {k.removeprefix(prefix): torch.from_numpy(v) for k, v in data.items() if k.startswith(prefix)}
             net.load_state_dict(state)
             model.pupils.append(Pupil(net, lips, sound, float(data[stem + "spread"][0])))
@@ -202,21 +221,31 @@ def _read_kernel(data: dict[str, np.ndarray], name: str) -> Kernel:
 
 
 def see(features: np.ndarray, mesh: LipMesh, part: str = "both") -> Inputs:
-    """What F_exp sees of f_pho [T, F]: V_lip, articulatory traits, spectrum, level, voice.
+    """What F_exp sees of f_pho [T, F]: V_lip, articulatory traits, spectrum, level, voice, a user's own network.
 
     With ``part`` "lips" or "sound" the other half is blank.
     """
     layout = mesh.layout
     traits = visemes.traits(layout.phones)
-    lips = np.concatenate([mesh.coordinates(mesh.vertices(features, by_words)) for by_words in (True, False)], 1)
-    said = np.concatenate([features[:, layout.understood] @ traits, features[:, layout.heard] @ traits], 1)
+    lips = np.concatenate([mesh.coordinates(mesh.vertices(features, way)) for way in WAYS], 1)
+    spoken = features[:, layout.spoken][:, len(visemes.ACTIONS) :]
+    said = np.concatenate([features[:, layout.understood] @ traits, features[:, layout.heard] @ traits, spoken], 1)
     voice = features[:, [layout.voicing, layout.speech]]
-    sound = [said, features[:, layout.mel], features[:, layout.level], voice]
+    sound = [said, features[:, layout.mel], features[:, layout.level], voice, features[:, layout.learnt]]
     if part == "lips":
         sound = [np.zeros_like(group) for group in sound]
     elif part == "sound":
         lips = np.zeros_like(lips)
     return Inputs(lips.astype(np.float32), *(group.astype(np.float32) for group in sound))
+
+
+def contact(features: np.ndarray, layout: Layout) -> np.ndarray:
+    """How far each frame's lips must touch, [T], 0..1: what recognised words or the ear believe of p, b and m."""
+    closed = visemes.TRAITS.index("closed")
+    by_words = features[:, layout.understood] @ visemes.traits(layout.phones)[:, closed]
+    by_ear = features[:, layout.spoken][:, len(visemes.ACTIONS) + closed]
+    ramp = np.clip((np.maximum(by_words, by_ear) - TOUCH[0]) / (TOUCH[1] - TOUCH[0]), 0.0, 1.0)
+    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
 
 
 def quietness(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray:

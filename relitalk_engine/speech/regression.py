@@ -21,11 +21,12 @@ class Inputs:
     """What F_exp sees of every frame.
 
     Attributes:
-        lips: [T, 12] V_lip of the understood and of the heard phones along the directions in which visemes differ.
-        traits: [T, 2A] articulatory traits of the understood and of the heard phones.
+        lips: [T, 18] V_lip by words, by sound and by ear, along the directions in which visemes differ.
+        traits: [T, 3A] articulatory traits, likewise.
         spectrum: [T, 12] log-mel cosines.
         level: [T, 2] loudness and its change.
         voice: [T, 2] voicing, speech.
+        learnt: [T, D] what a user's own network hears; D is 0 where there is none.
     """
 
     lips: np.ndarray
@@ -33,12 +34,13 @@ class Inputs:
     spectrum: np.ndarray
     level: np.ndarray
     voice: np.ndarray
+    learnt: np.ndarray
 
     def __len__(self) -> int:
         return len(self.lips)
 
     def columns(self) -> tuple[np.ndarray, ...]:
-        """The five groups in order."""
+        """The groups in order."""
         return tuple(getattr(self, f.name) for f in fields(self))
 
     def sound(self) -> np.ndarray:
@@ -130,14 +132,14 @@ def _design(inputs: Inputs, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Lips and traits 80 ms before, now and 80 ms after, the rest now [T, D]; and the columns' weights [D]."""
     frames = np.arange(len(inputs))
     lips, traits, *still = inputs.columns()
-    half = traits.shape[1] // 2
+    third = traits.shape[1] // 3
     columns: list[np.ndarray] = []
     weights: list[np.ndarray] = []
     for shift in (-step, 0, step):
         at = np.clip(frames + shift, 0, len(frames) - 1)
         columns += [lips[at], traits[at]]
-        weights += [np.ones(lips.shape[1]), np.full(half, 0.5), np.full(half, 0.7)]
-    for group, weight in zip(still, (2.0, 0.5, 1.0), strict=True):
+        weights += [np.ones(lips.shape[1]), np.full(third, 0.5), np.full(2 * third, 0.7)]
+    for group, weight in zip(still, (2.0, 0.5, 1.0, 1.0), strict=True):
         columns.append(group)
         weights.append(np.full(group.shape[1], weight))
     return np.concatenate(columns, 1), np.concatenate(weights).astype(np.float32)

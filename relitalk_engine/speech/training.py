@@ -41,6 +41,7 @@ def train_speech(
     valid: np.ndarray | None = None,
     reporter: Reporter | None = None,
     part: str = "both",
+    kind: str = "phones",
 ) -> SpeechModel:
     """Learn how one person's mouth follows their voice, from their clip alone.
 
@@ -55,6 +56,7 @@ def train_speech(
         valid: [T] False where the fit is a bridge only.
         reporter: told of the steps.
         part: what F_exp sees: "both", "lips" (E_lip alone) or "sound" (E_pho alone).
+        kind: how the features were heard, one of `adapters.KINDS`.
 
     Returns:
         The model, with the figures of its inner validation.
@@ -74,7 +76,8 @@ def train_speech(
             f"Only {len(rows)} good frames show how this person speaks; {FEWEST} are needed, 200 are better.",
             "Give a longer clip in which the face can be seen while it speaks.",
         )
-    mesh = LipMesh(Lips.of(head, beta), PhoneFeatures().layout)
+    plain = PhoneFeatures().layout
+    mesh = LipMesh(Lips.of(head, beta), replace(plain, deep=features.shape[1] - plain.width))
     inputs = see(features, mesh, part)
     mean, to_psi, motion = _motions(psi, mesh.lips, rows)
     step, stride = max(1, round(float(fps) * 0.08)), max(1, round(float(fps) / 25))
@@ -108,7 +111,8 @@ def train_speech(
     if reporter is not None:
         reporter.progress("speech", total, total)
     quiet = quietness(features, mesh.layout, fps)[rows] > 0.9
-    rest = psi[rows][quiet].mean(0) if quiet.sum() >= 5 else _closed(psi[rows], mesh.lips)
+    closed = _closed(psi[rows], mesh.lips)
+    rest = psi[rows][quiet].mean(0) if quiet.sum() >= 5 else closed
     return SpeechModel(
         mesh=mesh,
         fps=fps,
@@ -116,11 +120,13 @@ def train_speech(
         to_psi=to_psi.astype(np.float32),
         gain=_gains(guess[rows], motion[rows]),
         rest=rest.astype(np.float32),
+        closed=closed.astype(np.float32),
         most=np.clip(1.25 * np.percentile(psi[rows], 99.5, axis=0), 0.05, 1.0).astype(np.float32),
         regression=Regression.fit(inputs, motion, rows, step),
         pupils=pupils,
         held=held,
         part=part,
+        kind=kind,
     )
 
 
@@ -174,9 +180,16 @@ def _gains(guess: np.ndarray, motion: np.ndarray) -> np.ndarray:
 
 
 def _closed(psi: np.ndarray, lips: Lips) -> np.ndarray:
-    """[M] the mouth when it is closed, from the least open tenth of the frames."""
+    """[M] the mouth when its lips touch: the least open twentieth of the frames, the jaw raised until they do."""
     opening = lips.opening(psi)
-    return psi[opening <= np.percentile(opening, 10)].mean(0)
+    closed = psi[opening <= np.percentile(opening, 5)].mean(0)
+    jaw = [i for i, name in enumerate(lips.actions) if name in ("jawOpen", "mouthLowerDownLeft", "mouthLowerDownRight")]
+    for share in np.linspace(1.0, 0.0, 21):
+        raised = closed.copy()
+        raised[jaw] *= share
+        if lips.opening(raised[None])[0] <= 0:
+            break
+    return raised
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -88,6 +88,15 @@ _TRAITS: dict[str, str] = {
     "low": "AA AE AW AY AO",
 }
 
+PHONES = tuple(_TABLE)
+"""Phones that the table knows."""
+
+TRAITS = tuple(_TRAITS)
+"""Names of the articulatory traits."""
+
+SPOKEN = len(ACTIONS) + len(TRAITS)
+"""Columns of what F_mesh's ear hears: actions of the table, then traits."""
+
 CLOSED = tuple(_TRAITS["closed"].split())
 """Phones whose lips touch."""
 
@@ -102,9 +111,19 @@ def expand(names: tuple[str, ...]) -> np.ndarray:
     return result
 
 
+def values(phones: tuple[str, ...]) -> np.ndarray:
+    """The table's own rows [P, len(ACTIONS)] of each phone; one that it does not know rests."""
+    return np.array([_TABLE.get(phone, _REST) for phone in phones], np.float32)
+
+
+def resting() -> np.ndarray:
+    """What F_mesh's ear hears of silence, [SPOKEN]."""
+    return np.concatenate([values(("SIL",)), traits(("SIL",))], 1)[0]
+
+
 def table(phones: tuple[str, ...], names: tuple[str, ...]) -> np.ndarray:
     """Actions [P, E] of each phone; a phone the table does not know rests."""
-    return np.array([_TABLE.get(phone, _REST) for phone in phones], np.float32) @ expand(names)
+    return values(phones) @ expand(names)
 
 
 def dominance(phones: tuple[str, ...]) -> np.ndarray:

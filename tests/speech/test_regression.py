@@ -10,7 +10,7 @@ def inputs(rng: np.random.Generator, frames: int) -> Inputs:
         steps = rng.standard_normal((frames + 8, columns))
         return np.stack([np.convolve(c, np.ones(9) / 3, "valid") for c in steps.T], 1)[:frames].astype(np.float32)
 
-    return Inputs(walk(4), walk(4), walk(6), walk(2), walk(2))
+    return Inputs(walk(4), walk(6), walk(6), walk(2), walk(2), np.zeros((frames, 0), np.float32))
 
 
 def test_it_predicts_unseen_frames_of_a_smooth_map():

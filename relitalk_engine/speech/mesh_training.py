@@ -1,0 +1,147 @@
+"""Teaches F_mesh's ear: from speech of known phones to the mouth that says it.
+
+Run with `make priors`; needs the package `espeakng-loader`. Some twenty minutes on two cores, the same every time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from ..face.head_model import HeadModel
+from . import visemes
+from .acoustics import spectra
+from .features import SHARPNESS
+from .lip_mesh import Lips
+from .mesh_net import STRIDE, WEIGHTS_FILE, MeshNet, hearing
+from .phones import load_phone_model
+from .utterances import Utterance, utterances
+
+UTTERANCES = 1300
+HELD = 60
+"""Utterances that are only measured on."""
+STEPS = 1500
+"""Few: longer training knows espeak-ng's voices ever better and human ones worse."""
+BATCH = 16
+CROP = 160
+"""Spectra of one excerpt."""
+LEARNING_RATE = 2e-3
+VELOCITY, ACTIONS, PHONES = 2.0, 1.0, 0.1
+"""Weights beside that of the lip vertices, in percent of the eyes' distance."""
+NO_SPECTRUM, NO_PHONES = 0.4, 0.15
+"""Share of excerpts that lack one or the other; human voices are more like the lessons' in their phones."""
+NOISE = 0.15
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One utterance as the network sees it; half precision, for there are many.
+
+    Attributes:
+        inputs: [N, columns].
+        actions: [N, A].
+        phones: [N, P].
+    """
+
+    inputs: np.ndarray
+    actions: np.ndarray
+    phones: np.ndarray
+
+    @classmethod
+    def of(cls, said: Utterance) -> Lesson:
+        """Hear an utterance."""
+        model, sound = load_phone_model(), spectra(said.samples)
+        belief = model.posteriors(model.scores(sound.cepstra), SHARPNESS)
+        return cls(*(x.astype(np.float16) for x in (hearing(sound, belief), said.actions, said.phones)))
+
+
+def lip_map() -> torch.Tensor:
+    """[A, K * 3] lip vertices of the template head per action, in percent of the distance of the outer eye corners."""
+    head = HeadModel.read()
+    lips = Lips.of(head, np.zeros(len(head.shape_basis), np.float32))
+    moved = np.tensordot(visemes.expand(lips.actions), lips.basis, 1).reshape(len(visemes.ACTIONS), -1)
+    return torch.from_numpy(100 * moved / lips.scale).float()
+
+
+def train(
+    lessons: list[Lesson], steps: int = STEPS, seed: int = 0, watch: Callable[[int, MeshNet], None] | None = None
+) -> MeshNet:
+    """Train the network on excerpts of lessons, each with its spectrum or its phones left out some of the time."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    to_lips, bands = lip_map(), 24
+    lessons = [lesson for lesson in lessons if len(lesson.inputs) > CROP]
+    net = MeshNet(lessons[0].inputs.shape[1])
+    optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+    for step in range(steps):
+        batch = []
+        for which in rng.integers(len(lessons), size=BATCH):
+            lesson = lessons[which]
+            start = rng.integers(len(lesson.inputs) - CROP)
+            x = lesson.inputs[start : start + CROP].astype(np.float32)
+            x[:, :bands] += rng.normal(0, 0.2, bands)
+            left_out = rng.random()
+            if left_out < NO_SPECTRUM:
+                x[:, :bands] = 0
+            elif left_out < NO_SPECTRUM + NO_PHONES:
+                x[:, bands + 2 :] = 0
+            x += rng.normal(0, NOISE, x.shape)
+            inside = slice(start, start + CROP, STRIDE)
+            batch.append((x, lesson.actions[inside].astype(np.float32), lesson.phones[inside].astype(np.float32)))
+        x, actions, phones = (torch.from_numpy(np.stack(part)) for part in zip(*batch, strict=True))
+        guess, logits = net(x)
+        error = guess - actions
+        lips = error @ to_lips
+        loss = (lips**2).mean() + VELOCITY * (lips.diff(dim=1) ** 2).mean() + ACTIONS * (error**2).mean()
+        loss = loss + PHONES * cross_entropy(logits.flatten(0, 1), phones.flatten(0, 1))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if (step + 1) % 500 == 0:
+            _LOG.info("step %d of %d: %.3f", step + 1, steps, loss.item())
+            if watch is not None:
+                watch(step + 1, net)
+    return net.eval()
+
+
+@torch.no_grad()
+def unexplained(net: MeshNet, lessons: Iterable[Lesson]) -> float:
+    """Share of the lips' motion in unheard utterances that the network does not explain."""
+    to_lips = lip_map()
+    missed, whole = 0.0, 0.0
+    for lesson in lessons:
+        true = torch.from_numpy(lesson.actions[::STRIDE].astype(np.float32)) @ to_lips
+        guess = net(torch.from_numpy(lesson.inputs.astype(np.float32))[None])[0][0] @ to_lips
+        missed += float(((guess - true) ** 2).sum())
+        whole += float(((true - true.mean(0)) ** 2).sum())
+    return missed / whole
+
+
+def teach(path: Path = WEIGHTS_FILE) -> None:
+    """Make the lessons, train, write the weights."""
+    from safetensors.torch import save_file
+
+    torch.set_num_threads(1)  # the same sums in the same order on any machine
+    lessons = [Lesson.of(said) for said in utterances(UTTERANCES, np.random.default_rng(0))]
+    _LOG.info("%.0f minutes of speech", sum(len(lesson.inputs) for lesson in lessons) / 6000)
+    net = train(lessons[HELD:])
+    _LOG.info("unexplained in held-out speech: %.3f", unexplained(net, lessons[:HELD]))
+    part = path.with_suffix(".part")
+    save_file({name: value.half().contiguous() for name, value in net.state_dict().items()}, part)
+    os.replace(part, path)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    teach()
