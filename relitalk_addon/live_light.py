@@ -109,11 +109,10 @@ def light_at(thing: bpy.types.Object) -> Light:
     scene = _scene(thing)
     axes = portraits.axes_of(thing)
     if thing.relitalk.mode == live_material.SCENE:
-        sky, name = world_light.around(scene, thing), scene.name
-    else:
-        world = world_light.world_of(scene)
-        sky, name = _sky(world), world.name
-    return world_light.in_frame(world_light.checked(sky, name), axes, {"kind": "live", "name": name})
+        return world_light.around(scene, thing, axes)
+    world = world_light.world_of(scene)
+    sky = world_light.checked(_sky(world), world.name)
+    return world_light.in_frame(sky, axes, {"kind": "world", "name": world.name})
 
 
 def _sky(world: bpy.types.World) -> Sky:

@@ -18,17 +18,22 @@ from . import compat
 
 LEAST_HEIGHT = 1024
 MOST_HEIGHT = 4096
+MOST_ROWS = 1024
+"""Of a panorama's pixels; its light is the same to a thousandth."""
 BALL = 0.01
 """Radius in metres of the sphere around the camera through which it sees without being a camera."""
 SAMPLES = 4
 """A pixel; what is integrated is the mean over two million of them."""
+AROUND_HEIGHT, AROUND_SAMPLES = 128, 16
+"""Rows and samples of what stands around, which without lamps and world holds nothing small and bright."""
 
 
 def read_image(image: bpy.types.Image) -> np.ndarray | None:
-    """An image's radiance as the Environment Texture node shows it.
+    """An image's radiance as the Environment Texture node shows it; of a large one, the means of squares of pixels.
 
     Returns:
-        [H, W, 3] float32, linear Rec.709, row 0 at the top; None where its colour space takes a render to know.
+        [H, W, 3] float32, linear Rec.709, row 0 at the top, of at most `MOST_ROWS` rows where its size can be divided
+        so; None where its colour space takes a render to know.
 
     Raises:
         ReliTalkError: its file cannot be read.
@@ -41,14 +46,28 @@ def read_image(image: bpy.types.Image) -> np.ndarray | None:
         )
     flat = np.empty(width * height * image.channels, np.float32)
     image.pixels.foreach_get(flat)
-    pixels = flat.reshape(height, width, image.channels)[::-1, :, : 3 if image.channels >= 3 else 1]
-    pixels = np.ascontiguousarray(np.broadcast_to(pixels, (height, width, 3)))
     space = image.colorspace_settings.name
     if image.is_float or space == "Non-Color":
-        return to_rec709(pixels)
+        return to_rec709(_means(flat, width, height, image.channels))
+    pixels = flat.reshape(height, width, image.channels)[::-1, :, : 3 if image.channels >= 3 else 1]
+    pixels = np.ascontiguousarray(np.broadcast_to(pixels, (height, width, 3)))
     if space == "sRGB":
         return np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4).astype(np.float32)
     return None
+
+
+def _means(flat: np.ndarray, width: int, height: int, channels: int) -> np.ndarray:
+    """Linear pixels, row 0 at the bottom, as [H, W, 3] with row 0 at the top, each square by its solid angle."""
+    side = -(-height // MOST_ROWS)
+    if height % side or width % side:
+        side = 1
+    choose = np.eye(channels, 3) if channels >= 3 else np.eye(channels, 1) @ np.ones((1, 3))
+    choose = np.tile(choose / side, (side, 1)).astype(np.float32)
+    narrow = (flat.reshape(-1, side * channels) @ choose).reshape(height // side, side, -1)
+    edges = np.sin(np.pi * (np.arange(height + 1) / height - 0.5))
+    share = np.diff(edges).reshape(-1, side)
+    share = (share / share.sum(1, keepdims=True)).astype(np.float32)
+    return np.einsum("rsx,rs->rx", narrow, share)[::-1].reshape(height // side, width // side, 3)
 
 
 def to_rec709(linear: np.ndarray) -> np.ndarray:
@@ -73,26 +92,31 @@ def of_world(world: bpy.types.World) -> np.ndarray:
         bpy.data.scenes.remove(scene)
 
 
-def of_scene(source: bpy.types.Scene, at: Vector, hidden: list[bpy.types.Object]) -> np.ndarray:
-    """Render a scene all around a point.
+def of_scene(source: bpy.types.Scene, at: Vector, hidden: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
+    """Render what stands around a point, lit as it is; the lamps themselves and the world are not in the picture.
 
     Args:
         source: the scene; it is copied, and its objects are shared.
         at: the point, world axes.
-        hidden: what shall not be seen: the portrait itself.
+        hidden: what shall not be seen: the portraits.
 
     Returns:
-        [H, W, 3] float32, linear Rec.709, Blender's equirectangular layout.
+        Radiance [H, W, 3] float32, linear Rec.709, Blender's equirectangular layout; and how much of the world is seen
+        past it, [H, W] 0..1.
     """
     scene = source.copy()
-    was = [(thing, thing.hide_render) for thing in hidden]
+    lamps = [thing for thing in source.objects if thing.type == "LIGHT"]
+    was = [(thing, "hide_render", thing.hide_render) for thing in hidden]
+    for name in ("visible_camera", "visible_transmission"):
+        was += [(lamp, name, getattr(lamp, name)) for lamp in lamps]
     try:
-        for thing in hidden:
-            thing.hide_render = True
-        return _render(scene, at, _height(source.world) if source.world else LEAST_HEIGHT)
+        for thing, name, _ in was:
+            setattr(thing, name, name == "hide_render")
+        rgba = _render(scene, at, AROUND_HEIGHT, alpha=True)
+        return rgba[..., :3], np.clip(1.0 - rgba[..., 3], 0.0, 1.0)
     finally:
-        for thing, seen in was:
-            thing.hide_render = seen
+        for thing, name, seen in was:
+            setattr(thing, name, seen)
         bpy.data.scenes.remove(scene)
 
 
@@ -109,8 +133,13 @@ def _height(world: bpy.types.World) -> int:
     return min(tallest, MOST_HEIGHT)
 
 
-def _render(scene: bpy.types.Scene, at: Vector, height: int) -> np.ndarray:
+def _render(scene: bpy.types.Scene, at: Vector, height: int, alpha: bool = False) -> np.ndarray:
+    """[H, W, 3], or with alpha and without the world [H, W, 4]."""
     _plain(scene, height)
+    if alpha:
+        scene.render.film_transparent = scene.cycles.film_transparent_glass = True
+        scene.render.image_settings.color_mode = "RGBA"
+        scene.cycles.samples = AROUND_SAMPLES
     with _eye(scene, at), tempfile.TemporaryDirectory(prefix="relitalk-") as folder:
         path = Path(folder) / "panorama.exr"
         scene.render.filepath = str(path)
@@ -118,11 +147,13 @@ def _render(scene: bpy.types.Scene, at: Vector, height: int) -> np.ndarray:
         image = bpy.data.images.load(str(path))
         try:
             # the file holds linear Rec.709 or what its header says; Blender brings it to the working space
-            panorama = read_image(image)
+            flat = np.empty(2 * height * height * image.channels, np.float32)
+            image.pixels.foreach_get(flat)
+            pixels = flat.reshape(height, 2 * height, image.channels)[::-1]
         finally:
             bpy.data.images.remove(image)
-    assert panorama is not None  # a float image always has its radiance
-    return np.maximum(panorama, 0.0)
+    radiance = np.maximum(to_rec709(np.ascontiguousarray(pixels[..., :3])), 0.0)
+    return np.dstack([radiance, pixels[..., 3]]) if alpha else radiance
 
 
 def _plain(scene: bpy.types.Scene, height: int) -> None:

@@ -12,7 +12,7 @@ from mathutils import Euler
 from ..relitalk_engine.errors import ReliTalkError
 from ..relitalk_engine.lighting import envmap, sh
 from ..relitalk_engine.lighting.light import Light
-from . import compat, panorama, portraits, settings
+from . import compat, lamps, panorama, portraits, settings
 
 ENVIRONMENT = "relitalk_environment"
 """Custom property of a scene: the matched light's environment, [32, 64, 3] flat."""
@@ -59,10 +59,9 @@ def capture(context: bpy.types.Context, source: str = "WORLD", portrait: bpy.typ
     portrait = portrait or portraits.portrait(context)
     axes = portraits.axes(context, portrait)
     if source == "SCENE":
-        sky, name = around(scene, portrait), scene.name
-    else:
-        sky, name = of_world(world_of(scene)), scene.world.name
-    return in_frame(checked(sky, name), axes, {"kind": source.lower(), "name": name})
+        return around(scene, portrait, axes)
+    world = world_of(scene)
+    return in_frame(checked(of_world(world), world.name), axes, {"kind": "world", "name": world.name})
 
 
 def world_of(scene: bpy.types.Scene) -> bpy.types.World:
@@ -76,10 +75,42 @@ def world_of(scene: bpy.types.Scene) -> bpy.types.World:
     return scene.world
 
 
-def around(scene: bpy.types.Scene, portrait: bpy.types.Object | None) -> Sky:
-    """All that shines and stands around a portrait, or around the cursor where there is none, rendered."""
-    at = portrait.matrix_world.translation if portrait else scene.cursor.location
-    return Sky(panorama.of_scene(scene, at.copy(), portraits.portraits(scene)), np.eye(3))
+def around(scene: bpy.types.Scene, portrait: bpy.types.Object | None, axes: np.ndarray) -> Light:
+    """All that shines and stands around a portrait, or around the cursor where there is none.
+
+    What stands around is rendered; the world that is seen past it and the lamps are computed, so that none is too
+    small to be found.
+
+    Raises:
+        ReliTalkError: all is black, or the world's image cannot be read or is no light.
+    """
+    at = (portrait.matrix_world.translation if portrait else scene.cursor.location).copy()
+    placed = portraits.portraits(scene)
+    seen, past = panorama.of_scene(scene, at, placed)
+    source = {"kind": "scene", "name": scene.name}
+    parts = [in_frame(Sky(seen, np.eye(3)), axes, source)]
+    layer = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
+    parts.append(lamps.light_of(scene, layer, at, axes, placed))
+    if scene.world is not None and past.any():
+        sky = of_world(scene.world)
+        sky = Sky(envmap.checked_radiance(sky.radiance, scene.world.name), sky.lookup)
+        parts.append(in_frame(_past(sky, past), axes, source))
+    light = Light(sum(part.sh for part in parts), sum(part.environment for part in parts), source)
+    if not light.sh.any():
+        raise ReliTalkError("black_world", f"{scene.name} is black: there is no light to match.", "Light it first.")
+    return light
+
+
+def _past(sky: Sky, past: np.ndarray) -> Sky:
+    """A sky where it is seen: times a mask [H, W] that is laid out in the world's axes."""
+    radiance = sky.radiance
+    if radiance.shape[0] > FINE[0]:
+        radiance = envmap.to_environment(radiance, size=FINE)
+    world = envmap.directions(*radiance.shape[:2]).reshape(-1, 3) @ portraits.ALONG_Y.T @ sky.lookup
+    row, column = envmap.texel(world @ portraits.ALONG_Y, *past.shape)
+    row = np.clip(np.rint(row).astype(int), 0, past.shape[0] - 1)
+    mask = past[row, np.rint(column).astype(int) % past.shape[1]]
+    return Sky(radiance * mask.reshape(*radiance.shape[:2], 1).astype(np.float32), sky.lookup)
 
 
 def checked(sky: Sky, name: str) -> Sky:

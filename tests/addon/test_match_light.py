@@ -210,6 +210,60 @@ def test_the_scene_around_the_portrait_shines_on_it(scene, make_take, part, quic
     assert not bpy.data.objects["ReliTalk lit"].hide_render and len(bpy.data.scenes) == 1
 
 
+def lamp_at(scene, kind, location, **settings):
+    lamp = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", kind))
+    for name, value in settings.items():
+        setattr(lamp.data, name, value)
+    lamp.location = location
+    scene.collection.objects.link(lamp)
+    return lamp
+
+
+def test_the_smallest_lamp_is_found_and_what_stands_before_it_hides_it(scene, part):
+    scene.world = None
+    lamp_at(scene, "POINT", (0.0, -2.0, 0.0), energy=80.0, shadow_soft_size=0.0)  # before the face, 2 m away
+    sh = matched(scene, "SCENE")
+    irradiance = 80.0 / (4.0 * pi * 4.0)
+    assert sh[:, 0] == pytest.approx(irradiance * basis(np.array([0.0, 0.0, 1.0])), rel=1e-3, abs=1e-6)
+    bpy.ops.mesh.primitive_plane_add(size=0.5, location=(0.0, -1.0, 0.0), rotation=(pi / 2, 0.0, 0.0))
+    assert matched_or_black(scene)[0, 0] < 0.1 * sh[0, 0]
+
+
+def matched_or_black(scene):
+    try:
+        return matched(scene, "SCENE")
+    except RuntimeError:
+        return np.zeros((9, 3))
+
+
+@pytest.mark.parametrize("kind", ["SUN", "SPOT"])
+def test_suns_and_spots_shine_where_they_are_turned(scene, kind):
+    scene.world = None
+    lamp = lamp_at(scene, kind, (3.0, 0.0, 0.0), energy=20.0)
+    lamp.rotation_euler = (0.0, pi / 2, 0.0)  # along -X: from the portrait's right as it is seen
+    bpy.context.view_layer.update()
+    sh = matched(scene, "SCENE")
+    irradiance = 20.0 if kind == "SUN" else 20.0 / (4.0 * pi * 9.0)
+    assert sh[0, 0] == pytest.approx(irradiance * C0, rel=0.01)
+    assert sh[3, 0] > 0.99 * np.linalg.norm(sh[1:4, 0])
+
+
+def test_the_world_past_the_scene_is_the_worlds_own_light(scene, sky, world_images):
+    image = bpy.data.images.load(str(world_images["sunset"]))
+    sky(image, 73.0)
+    alone, among = matched(scene), matched(scene, "SCENE")
+    assert close(among, alone, 0.01)
+    bpy.ops.mesh.primitive_plane_add(size=50.0, location=(0.0, 0.0, -0.1))
+    black = bpy.data.materials.new("Black")
+    black.use_nodes = True
+    black.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = (0.0, 0.0, 0.0, 1.0)
+    black.node_tree.nodes["Principled BSDF"].inputs["Specular IOR Level"].default_value = 0.0
+    bpy.context.object.data.materials.append(black)
+    below = pixels_of(image)
+    below[below.shape[0] // 2 :] = 0.0
+    assert close(matched(scene, "SCENE"), integrated(below, 73.0), 0.03)
+
+
 def test_worlds_without_light_are_refused_in_words(scene, sky, part, tmp_path):
     scene.world = None
     with pytest.raises(RuntimeError, match="no world"):
