@@ -19,7 +19,11 @@ SURE = 0.1
 MARGIN = 0.01
 """Width about the person that is left out, as a share of the frame's."""
 STEADY = 8.0
-"""Typical change of a pixel over time, in 8-bit steps, at which trust has fallen to 1/e."""
+"""Typical change of a pixel over time, in 8-bit steps, at which it counts 1/e."""
+SEEN = 0.3
+"""How often and how steadily a pixel is seen from which on it is known."""
+CARRIED = 0.02
+"""Distance from what is known at which trust has fallen to 1/e, as a share of the frame's width."""
 
 
 class Frames(Protocol):
@@ -36,7 +40,7 @@ class Backdrop:
 
     Attributes:
         colour: [H, W, 3] uint8; carried on from around where it was never seen.
-        trust: [H, W] uint8, 255 where it was seen often and always the same, 0 where it is a guess.
+        trust: [H, W] uint8, 255 where it was seen often and always the same, falling to 0 where it is a guess.
     """
 
     colour: np.ndarray
@@ -98,7 +102,9 @@ def find_backdrop(frames: Frames) -> Backdrop:
     for rows in _bands(height):
         colour[rows], change[rows] = _median(seen[:, rows], free[:, rows])
     times = free.sum(0)
-    trust = np.clip((times - 1) / 3, 0, 1) * np.exp(-change / STEADY)
+    seen_often = np.clip((times - 1) / 3, 0, 1) * np.exp(-change / STEADY)
+    away = cv2.distanceTransform((seen_often < SEEN).astype(np.uint8), cv2.DIST_L2, 5)
+    trust = np.exp(-away / (CARRIED * width)) if (seen_often >= SEEN).any() else np.zeros_like(away)
     filled = _carried_on(colour, times > 1)
     return Backdrop(np.rint(filled).astype(np.uint8), np.rint(255 * trust).astype(np.uint8))
 

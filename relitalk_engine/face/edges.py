@@ -26,6 +26,8 @@ MIXED = 0.3
 MIXED_REACH = 0.02
 UNSURE = 10.0
 """Uncertainty of the background, 8-bit steps, at which mixtures are half as likely to be believed."""
+UNKNOWN = float(np.log(0.1 * (2 * np.pi) ** 1.5))
+"""How likely the person or the background has a colour that was not expected of it: then the mask decides."""
 LINEAR = np.asarray(srgb_to_linear(np.arange(256, dtype=np.float32) / 255), np.float32)
 SLOPE = (np.gradient(LINEAR)).astype(np.float32)
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
@@ -225,7 +227,10 @@ class Mixture:
             variance = self._variance(float(share))
             miss = self.pixel - share * self.person
             likely = prior if share == 1 else 1 - prior if share == 0 else mixed / (len(SHARES) - 2)
-            weights[k] = np.log(likely + 1e-12) - 0.5 * (miss * miss / variance + np.log(variance)).sum(-1)
+            near = -0.5 * (miss * miss / variance + np.log(variance)).sum(-1)
+            if share in (0, 1):
+                near = np.logaddexp(near, UNKNOWN)
+            weights[k] = np.log(likely + 1e-12) + near
         weights = np.exp(weights - weights.max(0))
         weights /= weights.sum(0)
         mean = SHARES @ weights
