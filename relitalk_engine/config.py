@@ -45,9 +45,9 @@ class FitConfig:
 class SurfaceConfig:
     """The implicit surface around the fitted head."""
 
-    steps: int = 300
+    steps: int = 180
     """Training steps; 0 leaves the surface out, and normals come from mesh and silhouette."""
-    rounds: int = 3
+    rounds: int = 2
     """Times that the surface's points are taken anew; shading shapes it from the second on."""
     frames: int = 32
     """Training frames, from all sides that the clip shows."""
@@ -59,11 +59,11 @@ class SurfaceConfig:
     """Weight of the matte."""
     shading: float = 1.0
     """Weight of the coarse renderer's error."""
-    head: float = 0.5
+    head: float = 0.1
     """Weight of closeness to the head's mesh where that is the visible surface."""
     eikonal: float = 0.5
     """Weight of the gradient's unit length."""
-    smooth: float = 3.0
+    smooth: float = 300.0
     """Weight of the change's bending."""
     learning_rate: float = 1e-3
     """Of Adam, metres per step."""

@@ -16,7 +16,7 @@ from .surface_start import INNER
 SIDE = 224
 """Longest side of the image at which the surface is intersected, pixels."""
 APART = 0.006
-"""Metres between mesh and surface from which on the mesh loses its say."""
+"""Metres that the surface stands before the mesh from which on the mesh loses its say."""
 
 
 @dataclass(frozen=True)
@@ -115,16 +115,16 @@ def surface_normals(
     size = (round(height * scale), round(width * scale))
     found = intersect(moved, fit, frame, psi, size)
     head = moved.model
-    inner = np.maximum.reduce([head.regions[name] for name in INNER])
-    trust = np.maximum(visible_trust(head), inner)
-    full = interpolate(hits, np.concatenate([mesh, trust[:, None], inner[:, None]], 1), head.faces)
+    own = np.maximum.reduce([head.regions[name] for name in (*INNER, "lips")])  # opens and closes: the mesh's alone
+    trust = np.maximum(visible_trust(head), own)
+    full = interpolate(hits, np.concatenate([mesh, trust[:, None], own[:, None]], 1), head.faces)
 
     def enlarge(image: np.ndarray) -> np.ndarray:
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
     depth = cv2.resize(hits.depth, size[::-1], interpolation=cv2.INTER_NEAREST)
     both = np.isfinite(depth) & found.mask
-    gap = np.abs(np.where(both, depth, 0) - np.where(both, found.depth, 0))
+    gap = np.where(both, depth, 0) - np.where(both, found.depth, 0)  # hair in front of the mesh hides it
     agree = enlarge(np.clip(2 - gap / APART, 0, 1).astype(np.float32))
     sure = (full[..., 3] * np.maximum(agree, full[..., 4]) * hits.mask)[..., None]
     soft = 0.004 * width

@@ -14,7 +14,10 @@ from ..face.backdrop import find_backdrop
 from ..face.head_model import HeadModel
 from ..face.heads import load_head
 from ..face.identity import chip_matrix, face_trunk
+from ..face.observation import Observer
 from ..face.residuals import fitted_landmarks, reprojection
+from ..face.surface_training import train_surface
+from ..face.surface_views import View, view
 from ..media.audio import extract_audio, read_blocks
 from ..media.lossless import LosslessReader
 from ..reflectance.decompose import ClipFrame, train_reflectance
@@ -26,7 +29,7 @@ from ..synthesis.training import train_synthesis
 from .footage import fit_footage, ingest
 from .motion import name_the_track
 from .options import Result, TrainOptions
-from .person import REFLECTANCE, SPEECH, Person, add_weights, head_shadow, write_tensors
+from .person import REFLECTANCE, SPEECH, SURFACE, Person, add_weights, head_shadow, write_tensors
 from .report import write_report
 
 VOICE_RATE = 16000
@@ -52,6 +55,7 @@ def train(options: TrainOptions, reporter: Reporter) -> Result:
     subject = _begin(options, reporter)
     person = Person(subject, options.device)
     stages = {
+        "surface": _learn_surface,
         "speech": _learn_speech,
         "reflectance": _learn_reflectance,
         "passes": _write_passes,
@@ -128,6 +132,22 @@ def _store(options: TrainOptions, head: HeadModel, digest: str, reporter: Report
     if not extract_audio(options.video, subject.audio_path, options.start, seconds):
         reporter.warning(f"{options.video.name} has no sound: the subject can be relit, but no voice can drive it.")
     return subject, footage
+
+
+def _learn_surface(person: Person, options: TrainOptions, reporter: Reporter) -> None:
+    """The implicit surface around the head, from which the normals come."""
+    config = options.preset.surface
+    if not config.steps:
+        return
+    with Observer(person.head, person.fit, person.backdrop, options.device) as observer:
+
+        def look(index: int) -> View:
+            rgb = person.frames[index]
+            seen = observer.observe(index, rgb)
+            return view(index, rgb, seen.alpha, seen.regions["skin"])
+
+        surface = train_surface(look, person.head, person.fit, config, options.device, options.seed, reporter)
+    add_weights(person.subject, {SURFACE + name: value for name, value in surface.tensors().items()})
 
 
 def _learn_speech(person: Person, options: TrainOptions, reporter: Reporter) -> None:

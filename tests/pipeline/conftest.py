@@ -15,6 +15,11 @@ TINY = """
 description = "Seconds of training: to test the way, not the picture."
 [fit]
 iterations = 60
+[surface]
+steps = 4
+frames = 4
+rays = 60
+voxel = 0.01
 [reflectance]
 size = 64
 channels = 8
