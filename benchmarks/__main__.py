@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import held_out, light, pixels, speed, voice, voice_pixels
+from . import held_out, light, matte, pixels, speed, voice, voice_pixels
 
 BENCHMARKS = {
     "sample": speed.sample,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "scramble": pixels.scramble,
     "voice": voice.voice,
     "light": light.light,
+    "matte": matte.matte,
     "held_out": held_out.figures,
     "ablations": held_out.ablations,
     "truth": pixels.truth,
