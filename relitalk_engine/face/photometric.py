@@ -27,6 +27,8 @@ FACING = 0.25
 """Least cosine between normal and view of a vertex that is compared."""
 BEHIND = 0.004
 """A vertex this far (m) behind what its pixel sees is hidden."""
+UNLIKE = 0.35
+"""Log distance from the usual skin at which a vertex counts half: beards, brows and hair have shapes of their own."""
 STEP, SPREAD = 0.02, 0.15
 """Usual log steps of albedo between neighbours, and about its mean."""
 
@@ -97,6 +99,7 @@ class Pictures:
         self.light = torch.zeros(9, 3, device=device)
         self.seen = torch.zeros(len(which), len(skin), device=device)
         self.level = torch.ones(3, device=device)
+        self.like = torch.ones(len(skin), device=device)
 
     def _look(self, u: Unknowns) -> tuple[Any, Any, Any]:
         """Skin vertices in the camera frame, their unit normals, and the colours at their pixels; [T, N, 3] each."""
@@ -127,6 +130,7 @@ class Pictures:
             self.seen = self._unhidden(u, points) * (toward > FACING)
             if not self.light.any():
                 self._start(normals, colours)
+            self.seen = self.seen * self.like
 
     def _unhidden(self, u: Unknowns, points: Any) -> Any:
         import torch
@@ -167,6 +171,7 @@ class Pictures:
             weight = self.seen / (1 + (off / usual) ** 2)
         ratio = (colours / self.level / (basis @ light).clamp_min(0.05)).clamp(0.2, 3)
         mean = ((self.seen[..., None] * ratio).sum(0) + 3) / (self.seen.sum(0)[:, None] + 3)
+        self.like = 1 / (1 + (mean.log().abs().mean(-1) / UNLIKE) ** 4)
         self.light, self.albedo = light.requires_grad_(), mean.log().requires_grad_()
 
     def cost(self, u: Unknowns) -> Any:
