@@ -43,4 +43,4 @@ zip: $(READY)
 	$(BIN)/python scripts/pack.py -o dist
 
 clean:
-	rm -rf .venv .venv-bpy42 .venv-bpy52 build dist demo *.egg-info
+	rm -rf .venv .venv-bpy* build dist demo *.egg-info
