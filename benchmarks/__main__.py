@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import held_out, light, matte, pixels, speed, voice, voice_pixels
+from . import addon, held_out, light, matte, pixels, speed, voice, voice_pixels
 
 BENCHMARKS = {
     "sample": speed.sample,
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "held_out": held_out.figures,
     "ablations": held_out.ablations,
     "truth": pixels.truth,
+    "addon": addon.figures,
 }
 
 
