@@ -195,3 +195,124 @@ def test_a_folder_that_is_no_take_is_refused_in_words(scene, tmp_path):
 def test_without_a_name_the_newest_take_is_placed(scene, make_take):
     with pytest.raises(RuntimeError, match="no take"):
         bpy.ops.relitalk.place_take()
+
+
+def camera_at(scene, location, rotation, **settings):
+    data = bpy.data.cameras.new("Camera")
+    for name, value in settings.items():
+        setattr(data, name, value)
+    scene.camera = bpy.data.objects.new("Camera", data)
+    scene.camera.location, scene.camera.rotation_euler = location, rotation
+    scene.collection.objects.link(scene.camera)
+    return scene.camera
+
+
+def seen_corners(scene, portrait):
+    """Where the camera sees the plane's corners, 0..1 of its frame."""
+    from bpy_extras.object_utils import world_to_camera_view
+
+    bpy.context.view_layer.update()
+    corners = [portrait.matrix_world @ vertex.co for vertex in portrait.data.vertices]
+    return np.array([tuple(world_to_camera_view(scene, scene.camera, corner)) for corner in corners])
+
+
+def test_eyes_stand_at_eye_height(scene, make_take):
+    scene.relitalk.stand, scene.relitalk.eye_height = "EYES", 1.7
+    portrait = placed(make_take("tall"))
+    assert portrait.location.z == pytest.approx(1.7)
+
+
+@pytest.mark.parametrize("kind", ["PERSP", "ORTHO"])
+def test_a_portrait_fills_the_cameras_frame(scene, make_take, kind):
+    scene.render.resolution_x, scene.render.resolution_y = 400, 200
+    camera_at(scene, (1.0, -4.0, 2.0), (1.3, 0.1, 0.4), type=kind, shift_x=0.05)
+    scene.relitalk.stand = "CAMERA"
+    portrait = placed(make_take("close"))
+    seen = seen_corners(scene, portrait)
+    assert seen[:, 1].min() == pytest.approx(0.0, abs=1e-4) and seen[:, 1].max() == pytest.approx(1.0, abs=1e-4)
+    assert seen[:, 0].mean() == pytest.approx(0.5, abs=1e-4)
+    if kind == "PERSP":
+        assert portrait.matrix_world.to_scale()[0] == pytest.approx(1.0)  # of true size
+
+
+def test_a_portrait_turns_to_the_camera(scene, make_take):
+    camera_at(scene, (3.0, 0.0, 1.0), (1.3, 0.0, 1.57))
+    scene.relitalk.faces_camera = True
+    portrait = placed(make_take("turning"))
+    bpy.context.view_layer.update()
+    assert np.array(portrait.matrix_world)[:3, 2] == pytest.approx([1.0, 0.0, 0.0], abs=1e-4)
+    assert np.array(portrait.matrix_world)[:3, 1] == pytest.approx([0.0, 0.0, 1.0], abs=1e-4)  # stays upright
+
+
+def test_a_scene_without_camera_is_refused_in_words(scene, make_take):
+    scene.relitalk.stand = "CAMERA"
+    with pytest.raises(RuntimeError, match="no camera"):
+        bpy.ops.relitalk.place_take(take=str(make_take("lost").path))
+    assert "ReliTalk lost" not in bpy.data.objects
+
+
+def test_another_take_replaces_the_first_where_it_stands(scene, make_take, part):
+    portrait = placed(make_take("old"))
+    portrait.location, portrait.rotation_euler = (1.0, 2.0, 3.0), (1.0, 0.0, 0.5)
+    portrait.keyframe_insert("location", frame=1)
+    portrait.relitalk.exposure = 0.5
+    new = make_take("new", frames=(0, 3))
+    assert bpy.ops.relitalk.place_take(take=str(new.path), replace=True) == {"FINISHED"}
+    assert portrait.name == "ReliTalk new" and Path(portrait["relitalk_take"]) == new.path
+    assert tuple(portrait.location) == (1.0, 2.0, 3.0) and portrait.animation_data.action is not None
+    assert portrait.relitalk.exposure == 0.5
+    assert [thing.name for thing in scene.objects if thing.get("relitalk_take")] == ["ReliTalk new"]
+    image = portrait.active_material.node_tree.nodes["Take"].image
+    assert Path(bpy.path.abspath(image.filepath)).parents[1] == new.path
+    names = [strip.name for strip in part("relitalk_addon.compat").strips(scene.sequence_editor)]
+    assert "ReliTalk old" not in names
+
+
+def test_a_relief_looks_the_same_from_where_it_was_filmed(scene, make_lit_take):
+    take = make_lit_take()
+    portrait = placed(take)
+    flat = np.array([tuple(vertex.co) for vertex in portrait.data.vertices])
+    portrait.relitalk.relief = True
+    assert portrait.relitalk.problem == "" and len(portrait.data.vertices) > 1000
+    size, eyes = take.info.placement.metres_per_pixel, np.array(take.info.placement.eye_centre)
+    lens = np.array([(16.0 - eyes[0]) * size, (eyes[1] - 12.8) * size, 100.0 * size])
+    points = np.array([tuple(vertex.co) for vertex in portrait.data.vertices])
+    uv = np.empty(2 * len(portrait.data.loops))
+    portrait.data.uv_layers[0].data.foreach_get("uv", uv)
+    where = np.empty((len(points), 2))
+    for loop, at in zip(portrait.data.loops, uv.reshape(-1, 2), strict=True):
+        where[loop.vertex_index] = at
+    low, high = flat.min(0)[:2], flat.max(0)[:2]
+    on_plane = lens + (points - lens) * (-lens[2] / (points - lens)[:, 2:])
+    assert on_plane[:, :2] == pytest.approx(low + where * (high - low), abs=1e-5)
+    nose = points[np.abs(on_plane[:, :2]).sum(1).argmin()]
+    assert nose[2] > points[:, 2].min() + 0.01
+    portrait.relitalk.relief = False
+    assert len(portrait.data.vertices) == 4
+
+
+def test_proxies_play_in_the_viewport_alone(scene, make_take, studio):
+    take = make_take("heavy", painted=lambda frame: studio.picture(frame, 300, 400))
+    portrait = placed(take)
+    portrait.relitalk.proxy = True
+    assert portrait.relitalk.problem == ""
+    stand_in = portrait.children[0]
+    assert portrait.hide_viewport and not portrait.hide_render and stand_in.hide_render
+    image = stand_in.material_slots[0].material.node_tree.nodes["Take"].image
+    assert tuple(image.size) == (192, 256) and image.colorspace_settings.name == "sRGB"
+    assert portrait.active_material != stand_in.material_slots[0].material
+    small = bpy.data.images.load(str(take.path / "proxy" / "00003.png"))
+    centre = np.array(small.pixels[:]).reshape(256, 192, 4)[128, 96]
+    curve, linear = _srgb_curve()
+    assert np.interp(centre[2], curve, linear) == pytest.approx(0.8 * 4 / 32, abs=0.01) and centre[3] == 1.0
+    portrait.relitalk.proxy = False
+    assert not portrait.children and not portrait.hide_viewport
+
+
+def test_exposure_and_white_balance_follow_the_sliders(scene, make_take):
+    portrait = placed(make_take("graded"))
+    nodes = portrait.active_material.node_tree.nodes
+    portrait.relitalk.exposure, portrait.relitalk.warmth = 1.0, 1.0
+    gains = np.array(nodes["White Balance"].inputs[1].default_value)
+    assert nodes["Exposure"].inputs["Strength"].default_value == pytest.approx(2.0)
+    assert gains[0] / gains[2] == pytest.approx(2.0) and gains @ [0.2126, 0.7152, 0.0722] == pytest.approx(1.0)
