@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import addon, held_out, light, matte, pixels, speed, voice, voice_pixels
+from . import addon, held_out, light, live_light, matte, pixels, speed, voice, voice_pixels
 
 BENCHMARKS = {
     "sample": speed.sample,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "scramble": pixels.scramble,
     "voice": voice.voice,
     "light": light.light,
+    "live_light": live_light.live_light,
     "matte": matte.matte,
     "held_out": held_out.figures,
     "ablations": held_out.ablations,
