@@ -61,6 +61,8 @@ class SurfaceConfig:
     """Weight of the coarse renderer's error."""
     head: float = 0.1
     """Weight of closeness to the head's mesh where that is the visible surface."""
+    free: float = 2.0
+    """Weight of the emptiness before skin that is seen bare."""
     eikonal: float = 0.5
     """Weight of the gradient's unit length."""
     smooth: float = 300.0

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..lighting import sh
+from .fitting import HeadFit
+from .surface import ImplicitSurface, MovedSurface
+from .surface_views import Sight, View
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -121,3 +124,62 @@ class Shading:
             return seen.weight
         shaded = albedo * (basis @ self.light).clamp_min(FLOOR)
         return seen.weight / (1 + ((seen.colour - shaded) / FIT).square().mean(-1)) ** 2
+
+
+class Frame:
+    """One training frame's view of the surface's points, in torch."""
+
+    def __init__(
+        self, surface: ImplicitSurface, moved: MovedSurface, fit: HeadFit, view: View, sight: Sight, device: str
+    ) -> None:
+        import torch
+
+        def tensor(values: np.ndarray) -> Tensor:
+            return torch.tensor(np.asarray(values), dtype=torch.float32, device=device)
+
+        frame, index = view.frame, sight.index
+        self.index = torch.tensor(index, device=device)
+        self.mesh, self.base = tensor(sight.mesh), tensor(sight.base)
+        self.trust = tensor(moved.places.trust[index])[:, None]
+        self.blend = tensor(moved.places.head[index])[:, None]
+        self.bent = tensor(moved.places.bend[index])
+        self.rotation, self.translation = tensor(fit.rotation[frame]), tensor(fit.translation[frame])
+        turned, shifted = surface.trunk.place(fit.rotation[frame], fit.translation[frame])
+        self.turned, self.shifted = tensor(turned), tensor(shifted)
+        self.modes = tensor(surface.modes @ (fit.psi[frame] - surface.mean))
+        bare = view.skin > 0.7
+        mean = view.image[bare].mean() if bare.any() else view.image.mean()
+        picture = np.concatenate([view.image / max(mean, 1e-3), view.skin[..., None]], -1)
+        self.picture = tensor(picture).permute(2, 0, 1)[None]
+        height, width = fit.size
+        self.focal = tensor(np.array([2 * fit.focal / width, 2 * fit.focal / height]))
+        self.middle = tensor(np.array([2 * fit.center[0] / width - 1, 2 * fit.center[1] / height - 1]))
+        self.weight = tensor(sight.weight)
+
+    def seen(self, change: Tensor, gradient: Tensor, skinning: Tensor, bend: Tensor) -> Seen:
+        """What the frame sees of its points.
+
+        Args:
+            change: [P, 3] what training added to the gradient, canonical.
+            gradient: [P, 3] the gradient.
+            skinning: [P] what is added to the skinning.
+            bend: [P, K, 3] what is added to the expressions.
+        """
+        import torch.nn.functional as functional
+
+        index, blend = self.index, (self.blend + skinning[self.index][:, None]).clamp(0, 1)
+
+        def to_camera(vectors: Tensor) -> Tensor:
+            return blend * (vectors @ self.rotation.T) + (1 - blend) * (vectors @ self.turned.T)
+
+        far = functional.normalize(to_camera(gradient[index]), dim=-1)
+        near = self.mesh + to_camera(change[index])
+        normal = functional.normalize(self.trust * near + (1 - self.trust) * far, dim=-1)
+        points = self.base + ((self.bent + bend[index]) * self.modes[:, None]).sum(1)
+        points = blend * (points @ self.rotation.T + self.translation) + (1 - blend) * (
+            points @ self.turned.T + self.shifted
+        )
+        flip = points.new_tensor([1.0, -1.0])
+        place = points[:, :2] * flip * self.focal / -points[:, 2:] + self.middle
+        found = functional.grid_sample(self.picture, place[None, None], align_corners=False)[0, :, 0].T
+        return Seen(index, normal, found[:, :3], self.weight * found[:, 3].detach())

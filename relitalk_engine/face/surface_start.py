@@ -82,15 +82,23 @@ def _nearness(points: np.ndarray, places: np.ndarray, reach: float) -> np.ndarra
 
 
 def _trunk(points: np.ndarray, neck: np.ndarray, radius: float) -> np.ndarray:
-    """Signed distance [...] of a neck and shoulders of usual size below the neck's end `neck` [3], `radius` metres."""
+    """Signed distance [...] of a neck and shoulders of usual size.
+
+    The neck leans back on its way down, and the upper chest faces up by some thirty degrees.
+
+    Args:
+        points: [..., 3], head frame.
+        neck: [3] centre of the end of the head's mesh.
+        radius: its radius, metres.
+    """
 
     def at(x: float, y: float, z: float) -> np.ndarray:
         return (neck + (x, y, z)).astype(np.float32)
 
-    body = capsule(points, at(0, 0.03, 0), at(0, -0.12, -0.015), radius)
+    body = capsule(points, at(0, 0.03, 0), at(0, -0.12, -0.035), radius)
     for side in (-1.0, 1.0):
-        slope = capsule(points, at(0, -0.08, -0.025), at(side * 0.15, -0.145, -0.02), (0.05, 0.055))
+        slope = capsule(points, at(0, -0.08, -0.04), at(side * 0.15, -0.145, -0.025), (0.05, 0.055))
         body = smooth_union(body, slope, 0.05)
-        chest = capsule(points, at(side * 0.07, -0.2, -0.01), at(side * 0.09, -0.4, -0.01), (0.1, 0.12))
+        chest = capsule(points, at(side * 0.06, -0.2, -0.02), at(side * 0.08, -0.42, 0), (0.09, 0.12))
         body = smooth_union(body, chest, 0.06)
     return body

@@ -10,19 +10,24 @@ import numpy as np
 
 from ..config import SurfaceConfig
 from ..events import Reporter
+from ..geometry.surface import vertex_normals
 from .fitting import HeadFit
 from .head_model import HeadModel
 from .surface import ImplicitSurface, MovedSurface, Trunk, start_skinning
 from .surface_field import SplineField, at, lookup, slopes
-from .surface_shading import Seen, Shading
+from .surface_shading import Frame, Shading
 from .surface_start import covering_grid, neck_rim, outer_faces, start_distance
-from .surface_views import Rays, Sight, View, choose_frames, sights, silhouette_rays
+from .surface_views import Rays, View, bare_skin, choose_frames, sights, silhouette_rays
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MODES = 6
 """Modes of expression that the surface may move in beyond the head model's own."""
+FREE = (0.004, 0.01, 0.02, 0.035)
+"""Distances before bare skin at which nothing may be, metres."""
+COVER = 0.006
+"""Thickness of hair from which on the head's own detail is hidden, metres."""
 SCALES = 4
 """Scales of the distance's change; the finest is twice the grid's step."""
 
@@ -85,9 +90,10 @@ def train_surface(
     surface = start_surface(head, fit, config.voxel)
     moved = MovedSurface(surface, head, fit)
     rays = [silhouette_rays(surface, moved, fit, seen, config.rays, rng) for seen in views]
+    open_air = free_space(moved, bare_skin(head, fit, views))
     rounds, total = max(1, config.rounds), config.steps
     for turn in range(rounds):
-        learner = _Learner(surface, moved, fit, views, rays, config, device, shaded=turn > 0)
+        learner = _Learner(surface, moved, fit, views, rays, open_air, config, device, shaded=turn > 0)
         first, last = total * turn // rounds, total * (turn + 1) // rounds
         for step in range(first, last):
             reporter.progress("surface", step, total)
@@ -96,6 +102,19 @@ def train_surface(
         moved = MovedSurface(surface, head, fit)
     reporter.progress("surface", total, total)
     return surface
+
+
+def free_space(moved: MovedSurface, bare: np.ndarray) -> np.ndarray:
+    """[N, 3] places before skin that is seen bare, where nothing can be.
+
+    Args:
+        moved: the surface on its head, before training.
+        bare: [V] how surely each vertex of the head model is seen bare.
+    """
+    outer = np.unique(outer_faces(moved.model))
+    chosen = outer[bare[outer] > 0.5]
+    normals = vertex_normals(moved.rest, moved.model.faces)[chosen]
+    return np.concatenate([moved.rest[chosen] + far * normals for far in FREE]).astype(np.float32)
 
 
 class _Learner:
@@ -108,6 +127,7 @@ class _Learner:
         fit: HeadFit,
         views: list[View],
         rays: list[Rays],
+        open_air: np.ndarray,
         config: SurfaceConfig,
         device: str,
         shaded: bool,
@@ -125,10 +145,13 @@ class _Learner:
             (
                 lookup(grid, ray.points.reshape(-1, 3), device),
                 self._tensor(surface.grid.sample(surface.distance, ray.points)),
+                self._tensor(np.maximum(ray.points[..., 2] - surface.trunk.pivot[2], 0) * (ray.alpha > 0.5)[:, None]),
                 self._tensor(ray.alpha),
             )
             for ray in rays
         ]
+        self.open_air = lookup(grid, open_air, device)
+        self.opened = self._tensor(surface.grid.sample(changed, open_air))
         self.places = lookup(grid, moved.vertices, device)
         self.gradient = self._tensor(surface.grid.sample(moved.gradient, moved.vertices))
         self.change = self._tensor(surface.grid.sample(moved.change, moved.vertices))
@@ -138,7 +161,7 @@ class _Learner:
         learned = [self.distance.levels]
         if shaded:
             self.motion = lookup(self.skinning.grid, moved.vertices, device)
-            self.frames = [_Frame(surface, moved, fit, seen, sights(moved, fit, seen), device) for seen in views]
+            self.frames = [Frame(surface, moved, fit, seen, sights(moved, fit, seen), device) for seen in views]
             self.shading = Shading(moved.vertices, device)
             rates += [0.01, 0.2 * config.learning_rate]
             learned += [self.skinning.levels, self.bend.levels]
@@ -164,6 +187,8 @@ class _Learner:
         here = self.moved_by + at(field, self.places)[:, 0]
         loss = config.silhouette * self._silhouette(field, rng)
         loss = loss + config.head * (self.trust * (here / 0.004) ** 2).mean()
+        closed = (self.opened + at(field, self.open_air)[:, 0]).clamp_max(0)
+        loss = loss + config.free * (closed / 0.004).square().mean()
         loss = loss + config.eikonal * ((self.gradient + slope).norm(dim=-1) - 1).square().mean()
         loss = loss + config.smooth * _bending(field[0] + self.changed, self.distance.grid.step)
         if self.shaded and config.shading:
@@ -196,12 +221,13 @@ class _Learner:
         total = field.new_zeros(())
         chosen = rng.choice(len(self.rays), min(3, len(self.rays)), replace=False)
         for k in chosen:
-            places, base, alpha = self.rays[k]
+            places, base, forward, alpha = self.rays[k]
             pick = torch.as_tensor(rng.choice(len(alpha), min(400, len(alpha)), replace=False), device=field.device)
             places = places.reshape(-1, probes, 3)[pick]
             with torch.no_grad():
                 depth = base[pick] + at(field, places.reshape(1, 1, 1, -1, 3)).reshape(-1, probes)
-                least = depth.argmin(1)
+                missed = depth.amin(1, keepdim=True) > 0
+                least = (depth + missed * forward[pick]).argmin(1)  # hair that is missing hangs behind the cheeks
             rows = torch.arange(len(pick), device=field.device)
             value = base[pick][rows, least] + at(field, places[rows, least][None, None, None])[:, 0]
             total = total + functional.binary_cross_entropy_with_logits(-value / 0.003, alpha[pick])
@@ -210,73 +236,23 @@ class _Learner:
     def result(self) -> ImplicitSurface:
         """The surface with what this round learned."""
         surface = self.surface
+        distance = surface.distance + self.distance.baked(surface.grid)[0]
         skinning = surface.skinning + self.skinning.baked(surface.coarse)[0]
         bend = np.moveaxis(self.bend.baked(surface.coarse), 0, -1).reshape(surface.bend.shape)
         return replace(
             surface,
-            distance=surface.distance + self.distance.baked(surface.grid)[0],
+            distance=distance if self.shaded else _covered(distance, surface.start, surface.grid.step),
             skinning=skinning.clip(0, 1),
             bend=surface.bend + bend,
         )
 
 
-class _Frame:
-    """One training frame's view of the surface's points, in torch."""
+def _covered(distance: np.ndarray, start: np.ndarray, step: float) -> np.ndarray:
+    """The distance [X, Y, Z], without the head's own detail where hair came to lie over it."""
+    from scipy.ndimage import gaussian_filter
 
-    def __init__(
-        self, surface: ImplicitSurface, moved: MovedSurface, fit: HeadFit, view: View, sight: Sight, device: str
-    ) -> None:
-        import torch
-
-        def tensor(values: np.ndarray) -> Tensor:
-            return torch.tensor(np.asarray(values), dtype=torch.float32, device=device)
-
-        frame, index = view.frame, sight.index
-        self.index = torch.tensor(index, device=device)
-        self.mesh, self.base = tensor(sight.mesh), tensor(sight.base)
-        self.trust = tensor(moved.places.trust[index])[:, None]
-        self.blend = tensor(moved.places.head[index])[:, None]
-        self.bent = tensor(moved.places.bend[index])
-        self.rotation, self.translation = tensor(fit.rotation[frame]), tensor(fit.translation[frame])
-        turned, shifted = surface.trunk.place(fit.rotation[frame], fit.translation[frame])
-        self.turned, self.shifted = tensor(turned), tensor(shifted)
-        self.modes = tensor(surface.modes @ (fit.psi[frame] - surface.mean))
-        bare = view.skin > 0.7
-        mean = view.image[bare].mean() if bare.any() else view.image.mean()
-        picture = np.concatenate([view.image / max(mean, 1e-3), view.skin[..., None]], -1)
-        self.picture = tensor(picture).permute(2, 0, 1)[None]
-        height, width = fit.size
-        self.focal = tensor(np.array([2 * fit.focal / width, 2 * fit.focal / height]))
-        self.middle = tensor(np.array([2 * fit.center[0] / width - 1, 2 * fit.center[1] / height - 1]))
-        self.weight = tensor(sight.weight)
-
-    def seen(self, change: Tensor, gradient: Tensor, skinning: Tensor, bend: Tensor) -> Seen:
-        """What the frame sees of its points.
-
-        Args:
-            change: [P, 3] what training added to the gradient, canonical.
-            gradient: [P, 3] the gradient.
-            skinning: [P] what is added to the skinning.
-            bend: [P, K, 3] what is added to the expressions.
-        """
-        import torch.nn.functional as functional
-
-        index, blend = self.index, (self.blend + skinning[self.index][:, None]).clamp(0, 1)
-
-        def to_camera(vectors: Tensor) -> Tensor:
-            return blend * (vectors @ self.rotation.T) + (1 - blend) * (vectors @ self.turned.T)
-
-        far = functional.normalize(to_camera(gradient[index]), dim=-1)
-        near = self.mesh + to_camera(change[index])
-        normal = functional.normalize(self.trust * near + (1 - self.trust) * far, dim=-1)
-        points = self.base + ((self.bent + bend[index]) * self.modes[:, None]).sum(1)
-        points = blend * (points @ self.rotation.T + self.translation) + (1 - blend) * (
-            points @ self.turned.T + self.shifted
-        )
-        flip = points.new_tensor([1.0, -1.0])
-        place = points[:, :2] * flip * self.focal / -points[:, 2:] + self.middle
-        found = functional.grid_sample(self.picture, place[None, None], align_corners=False)[0, :, 0].T
-        return Seen(index, normal, found[:, :3], self.weight * found[:, 3].detach())
+    thick = gaussian_filter(np.clip((start - distance) / COVER - 1, 0, 1), 0.008 / step)
+    return (distance + thick * (gaussian_filter(distance, 0.014 / step) - distance)).astype(np.float32)
 
 
 def _bending(field: Tensor, step: float) -> Tensor:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.raster import cast
+from ..geometry.raster import Hits, cast
 from ..geometry.surface import vertex_normals
 from .fitting import HeadFit
+from .head_model import HeadModel
 from .surface import ImplicitSurface, MovedSurface, expressed
 
 WIDTH = 224
@@ -142,6 +143,38 @@ def silhouette_rays(
     return Rays((points - back).astype(np.float32), seen.alpha[row, column])
 
 
+def bare_skin(head: HeadModel, fit: HeadFit, views: list[View]) -> np.ndarray:
+    """[V] how much of the time a vertex of the head model, when it faces the camera, is seen to be bare skin."""
+    total, bare = np.zeros(len(head.template)), np.zeros(len(head.template))
+    for seen in views:
+        vertices = fit.vertices(head, seen.frame)
+        height, width = seen.alpha.shape
+        scale = height / fit.size[0]
+        center = (fit.center[0] * scale, fit.center[1] * scale)
+        hits = cast(vertices, head.faces, fit.focal * scale, center, (height, width))
+        normals = vertex_normals(vertices, head.faces)
+        index, row, column, _ = _visible(vertices, normals, hits, fit.focal * scale, center)
+        total[index] += 1
+        bare[index] += seen.skin[row, column]
+    return (bare / np.maximum(total, 1)).astype(np.float32)
+
+
+def _visible(
+    vertices: np.ndarray, normals: np.ndarray, hits: Hits, focal: float, center: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Which vertices [N] the image sees, in which row and column, and the cosine at which they face it."""
+    height, width = hits.depth.shape
+    place = vertices[:, :2] * (focal / -vertices[:, 2:])
+    column = np.floor(place[:, 0] + center[0]).astype(int)
+    row = np.floor(center[1] - place[:, 1]).astype(int)
+    framed = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    depth = np.full(len(vertices), np.inf)
+    depth[framed] = hits.depth[row[framed], column[framed]]
+    facing = -(normals * vertices).sum(1) / np.linalg.norm(vertices, axis=1)
+    index = np.flatnonzero((np.abs(-vertices[:, 2] - depth) < 0.006) & (facing > 0.2))
+    return index, row[index], column[index], facing[index]
+
+
 def sights(moved: MovedSurface, fit: HeadFit, seen: View) -> Sight:
     """Which points of the surface's mesh one frame sees, and how they stand there."""
     head, places = moved.model, moved.places
@@ -151,20 +184,13 @@ def sights(moved: MovedSurface, fit: HeadFit, seen: View) -> Sight:
     center = (fit.center[0] * scale, fit.center[1] * scale)
     vertices = moved.pose(psi, rotation, translation)
     hits = cast(vertices, moved.faces, fit.focal * scale, center, (height, width))
-    place = vertices[:, :2] * (fit.focal * scale / -vertices[:, 2:])
-    column = np.floor(place[:, 0] + center[0]).astype(int)
-    row = np.floor(center[1] - place[:, 1]).astype(int)
-    framed = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    depth = np.full(len(vertices), np.inf)
-    depth[framed] = hits.depth[row[framed], column[framed]]
     normals = vertex_normals(vertices, moved.faces)
-    facing = -(normals * vertices).sum(1) / np.linalg.norm(vertices, axis=1)
-    index = np.flatnonzero((np.abs(-vertices[:, 2] - depth) < 0.006) & (facing > 0.2))
+    index, _, _, facing = _visible(vertices, normals, hits, fit.focal * scale, center)
     mesh = vertex_normals(fit.vertices(head, seen.frame), head.faces)
     near = np.einsum("nk,nkc->nc", places.share[index], mesh[places.near[index]])
     return Sight(
         index=index,
         mesh=near / np.maximum(np.linalg.norm(near, axis=1, keepdims=True), 1e-6),
         base=expressed(moved.surface, head, places, psi)[index],
-        weight=np.clip((facing[index] - 0.2) / 0.3, 0, 1).astype(np.float32),
+        weight=np.clip((facing - 0.2) / 0.3, 0, 1).astype(np.float32),
     )
