@@ -165,10 +165,10 @@ def in_language(voice: str, text: str) -> Voice:
     return Voice(voice, samples, tuple(nearest_phones(spoken)))
 
 
-def drive(model: SpeechModel, voice: Voice) -> np.ndarray:
-    """Mouth actions [T, M] for a voice."""
-    frames = max(1, round(len(voice.samples) / RATE * float(model.fps)))
-    return model.drive(PhoneFeatures(name=voice.name).extract(voice.samples, model.fps, frames))
+def hear(voice: Voice, fps: Fraction) -> np.ndarray:
+    """f_pho [T, F] of a voice."""
+    frames = max(1, round(len(voice.samples) / RATE * float(fps)))
+    return PhoneFeatures(name=voice.name).extract(voice.samples, fps, frames)
 
 
 def contacts(model: SpeechModel, voice: Voice, psi: np.ndarray) -> Iterator[tuple[str, bool]]:

@@ -27,7 +27,7 @@ from .utterances import Utterance, utterances
 UTTERANCES = 1300
 HELD = 60
 """Utterances that are only measured on."""
-STEPS = 1500
+STEPS = 1000
 """Few: longer training knows espeak-ng's voices ever better and human ones worse."""
 BATCH = 16
 CROP = 160

@@ -67,7 +67,7 @@ class SpeechModel:
         rest: [M] the mouth in silence.
         closed: [M] the mouth when its lips touch.
         most: [M] the largest value of each action that is allowed.
-        regression: in closed form; None: the rule alone (a clip with no voice to learn from).
+        regression: in closed form; None: F_mesh alone (a clip with no voice to learn from).
         pupils: the networks.
         held: figures of the inner validation.
         part: what F_exp sees: "both", "lips" (E_lip alone) or "sound" (E_pho alone); for ablations.
@@ -122,7 +122,7 @@ class SpeechModel:
 
     def _motion(self, features: np.ndarray) -> np.ndarray:
         if self.regression is None:
-            return self.mesh.actions(features)
+            return 0.5 * (self.mesh.actions(features, "words") + self.mesh.actions(features, "ear"))
         inputs = see(features, self.mesh, self.part)
         motion = self.regression(inputs)
         if self.pupils and self.held is not None and self.held.network > 0:
@@ -132,7 +132,7 @@ class SpeechModel:
 
     @classmethod
     def generic(cls, head: HeadModel, beta: np.ndarray, fps: Fraction) -> SpeechModel:
-        """A speaker that nothing was learned of: the rule alone."""
+        """A speaker that nothing was learned of: the rule by words and the ear that knows any language, averaged."""
         mesh = LipMesh(Lips.of(head, beta), PhoneFeatures().layout)
         zero = np.zeros(len(mesh.lips.actions), np.float32)
         rest = visemes.table(("SIL",), mesh.lips.actions)[0]

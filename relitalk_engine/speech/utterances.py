@@ -127,10 +127,8 @@ def mouth(phones: list[tuple[str, float]], count: int) -> tuple[np.ndarray, np.n
     said = np.full((count, len(names)), 1e-9)
     for who, start, stop, stress in _segments(phones, count * HOP / RATE):
         shape = table[who].mean(0) * (stress if vowels[who].mean() > 0.5 else 1.0)
-        strength = float(dominance[who].mean())
         away = np.maximum(start - at, 0.0) / LEAD + np.maximum(at - stop, 0.0) / LAG
-        # what insists, insists for as long as the rest, not for longer
-        pull = (strength * np.exp(-away * (1.0 + max(0.0, np.log(strength)))))[:, None]
+        pull = (dominance[who].mean() * np.exp(-away))[:, None]
         total += pull * shape
         weight += pull
         outside = np.maximum(np.maximum(start - at, at - stop), 0.0)

@@ -53,3 +53,16 @@ def test_it_learns_and_every_step_ticks():
     assert len(ticks) == 150
     error = ((pupil(inputs) - target) ** 2).mean() / (target**2).mean()
     assert error < 0.5
+
+
+def test_recall_sees_the_frame_before_and_can_be_learnt():
+    inputs, target = example()
+    config = SpeechConfig(steps=60, channels=16, recall=True)
+    pupil = train_network(inputs, target, np.eye(10, 14), np.arange(120), config, 1, seed=0)
+    assert ((pupil(inputs) - target) ** 2).mean() / (target**2).mean() < 0.9
+    lips, sound = torch.zeros(1, 30, 18), torch.zeros(1, 30, 46)
+    before = pupil.net(lips, sound)
+    lips[:, :5] = 3.0
+    after = pupil.net(lips, sound)
+    reach = 2 + 1 + 4
+    assert not torch.allclose(after[:, 5 + reach], before[:, 5 + reach], atol=1e-9)  # beyond the window

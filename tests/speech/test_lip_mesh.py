@@ -1,5 +1,7 @@
 """The rule: phones move this head's lips as they move anyone's."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,23 @@ def test_lips_close_on_p_b_m_and_open_on_vowels(mesh):
 def test_rounded_phones_narrow_the_mouth_and_spread_ones_widen_it(mesh):
     width = mesh.lips.width(mesh.actions(saying("UW", "W", "AA", "IY")))
     assert max(width[:2]) < width[2] < width[3]
+
+
+def test_the_ear_closes_and_opens_the_mouth_of_a_stranger_in_another_language(mesh):
+    pytest.importorskip("espeakng_loader", reason="espeak-ng speaks the sentence")
+    from scipy.signal import resample_poly
+
+    from relitalk_engine.speech.espeak import say
+    from relitalk_engine.speech.utterances import nearest_phones
+
+    spoken = say("Ma femme prépare un bon repas pour papa.", "fr+f2")
+    sound = resample_poly(spoken.samples, 320, 441).astype(np.float32)
+    frames = len(sound) * 50 // 16000
+    opening = mesh.lips.opening(mesh.actions(PhoneFeatures(words=False).extract(sound, Fraction(50), frames), "ear"))
+    said = [(name, opening[int((start + stop) * 25)]) for name, start, stop in nearest_phones(spoken)]
+    closed, wide = ([gap for name, gap in said if name in kind] for kind in (("P", "B", "M"), ("AA",)))
+    assert len(closed) > 5 and len(wide) > 4
+    assert np.mean(closed) < 0.8 * np.mean(wide)
 
 
 def test_a_closing_phone_wins_over_its_neighbour(mesh):

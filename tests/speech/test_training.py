@@ -9,10 +9,11 @@ from safetensors.numpy import load_file, save_file
 
 from relitalk_engine.config import SpeechConfig
 from relitalk_engine.errors import ReliTalkError
+from relitalk_engine.speech import visemes
 from relitalk_engine.speech.expression import train_network
 from relitalk_engine.speech.features import PhoneFeatures
 from relitalk_engine.speech.lip_mesh import LipMesh, Lips
-from relitalk_engine.speech.model import MOTIONS, SpeechModel, quietness, see
+from relitalk_engine.speech.model import MOTIONS, SpeechModel, contact, quietness, see
 from relitalk_engine.speech.training import train_speech
 
 FPS = Fraction(25)
@@ -89,6 +90,18 @@ def test_the_mouth_is_still_in_silence(model, clip_voice):
     opening = model.mesh.lips.opening(model.drive(PhoneFeatures(words=False).extract(voice, FPS, 175)))
     pause = opening[75 + 15 : 150 - 15]
     assert pause.std() < 0.03 * opening[:75].std()
+
+
+def test_lips_touch_where_p_b_or_m_is_sure_and_only_there(model, clip_features):
+    sure, unsure = clip_features[:20].copy(), clip_features[:20].copy()
+    closed = LAYOUT.spoken.start + len(visemes.ACTIONS) + visemes.TRAITS.index("closed")
+    sure[:, LAYOUT.speech] = unsure[:, LAYOUT.speech] = 1.0
+    sure[:, LAYOUT.level] = unsure[:, LAYOUT.level] = 0.0
+    sure[:, closed], unsure[:, closed] = 0.9, 0.1
+    unsure[:, LAYOUT.understood] = 1 / len(LAYOUT.phones)
+    assert contact(sure, LAYOUT).min() == 1.0 and contact(unsure, LAYOUT).max() == 0.0
+    assert model.mesh.lips.opening(model.drive(sure)).max() < 0.012
+    assert model.mesh.lips.opening(model.closed[None])[0] < 0.012
 
 
 def test_a_pause_fades_in_and_out_smoothly():
