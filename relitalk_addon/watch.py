@@ -6,6 +6,7 @@ A timer and no handler: jobs belong to the computer, so loading a file or starti
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from . import compat, jobs, preferences
 EVERY = 0.5
 LOOK_AROUND = 10
 """Ticks after which the folder is looked through for jobs of another Blender."""
+COARSE = 5.0
+"""Seconds within which a disk may give two changes of a folder the same time."""
 
 _known: dict[Path, jobs.Job] = {}
 _mine: set[Path] = set()
 _ticks = 0
+_seen: tuple[Path, float] | None = None
 _finished: Callable[[jobs.Job], None] | None = None
 
 
@@ -81,6 +85,8 @@ def forget(job: jobs.Job) -> None:
 
 def forget_all() -> None:
     """Know nothing, as after a start; what is in the library is found again."""
+    global _seen
+    _seen = None
     _known.clear()
     _mine.clear()
 
@@ -137,9 +143,7 @@ def tick() -> float:
     """Read what the jobs said; the timer's call."""
     global _ticks
     _ticks += 1
-    changed = False
-    if _ticks % LOOK_AROUND == 1:
-        changed = look_around()
+    changed = _ticks % LOOK_AROUND == 1 and _folder_changed() and look_around()
     if changed or len(bpy.context.window_manager.relitalk_jobs) != len(_known):  # another file was loaded
         fill_list()
     for job in list(_known.values()):
@@ -152,6 +156,18 @@ def tick() -> float:
     if changed:
         compat.redraw(bpy.context.window_manager.windows)
     return EVERY
+
+
+def _folder_changed() -> bool:
+    """Whether jobs may have come or gone since this was asked last."""
+    global _seen
+    folder = preferences.jobs_folder()
+    try:
+        stamp = folder.stat().st_mtime
+    except OSError:
+        stamp = 0.0
+    before, _seen = _seen, (folder, stamp)
+    return _seen != before or time.time() - stamp < COARSE
 
 
 def register() -> None:
