@@ -3,6 +3,9 @@
 A pixel is I = a F + (1 - a) B in linear light. B is known from the backdrop, or from the background nearby; F is drawn
 from the Gaussian of the person's colours nearby. Both uncertainties are kept, so that where the two look alike the
 mask decides.
+
+Source: after Chuang et al. 2001, A Bayesian Approach to Digital Matting; the mean over alpha instead of its maximum, so
+that it changes smoothly over time.
 """
 
 from __future__ import annotations

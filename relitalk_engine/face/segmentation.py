@@ -6,6 +6,9 @@ import os
 
 import numpy as np
 
+MARGIN = 0.1
+"""Width of the margin, as a share of the frame's height."""
+
 
 class Segmenter:
     """Soft person mask of single frames; its edge is right to about one part in a hundred of the frame's width."""
@@ -27,14 +30,19 @@ class Segmenter:
         self._net.close()
 
     def mask(self, rgb: np.ndarray) -> np.ndarray:
-        """[H, W] float32, 0..1: how surely a pixel of [H, W, 3] uint8 is person; the mean of the frame and its mirror.
+        """[H, W] float32, 0..1: how surely a pixel of [H, W, 3] uint8 is person.
 
-        Every frame stands alone: mediapipe would smooth over time otherwise.
+        The mean of two looks: at the frame, and at its mirror with a margin about it, as the net errs along the frame's
+        edges. Every frame stands alone: mediapipe would smooth over time otherwise.
         """
-        there = self._once(rgb)
-        back = self._once(np.ascontiguousarray(rgb[:, ::-1]))[:, ::-1]
-        return 0.5 * (there + back)
+        import cv2
+
+        height, width = rgb.shape[:2]
+        pad = round(MARGIN * height)
+        mirror = cv2.copyMakeBorder(rgb[:, ::-1], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+        other = self._once(mirror)[pad : pad + height, pad : pad + width]
+        return 0.5 * (self._once(rgb) + other[:, ::-1])
 
     def _once(self, rgb: np.ndarray) -> np.ndarray:
         self._net.reset()
-        return np.asarray(self._net.process(rgb).segmentation_mask, np.float32)
+        return np.asarray(self._net.process(np.ascontiguousarray(rgb)).segmentation_mask, np.float32)
