@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from .. import machine, weights
@@ -38,6 +39,7 @@ def look() -> Diagnosis:
     found.lines += [
         "",
         f"Head models: {', '.join(['anny' if head.is_file() else 'anny MISSING', *own])}.",
+        "Visibility: rays (embree)" + (", pytorch3d on CUDA." if find_spec("pytorch3d") else "."),
         f"Presets: {', '.join(preset_names())}.",
     ]
     if not head.is_file():
