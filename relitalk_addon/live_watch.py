@@ -64,7 +64,7 @@ def tick(now: float) -> None:
     for thing in _live(bpy.context.scene):
         try:
             done &= live_light.update(thing, wait=rested)
-        except ReliTalkError as error:
+        except (ReliTalkError, RuntimeError) as error:  # Blender's own renderer may refuse, and the timer must go on
             thing.relitalk.problem = str(error)
         else:
             thing.relitalk.problem = ""

@@ -67,8 +67,11 @@ def write_texture(path: Path, person: Person) -> None:
     apart = np.arange(len(corners)).reshape(-1, 3)
     texels, places = _packed(cast(corners, apart, SIZE, (SIZE / 2, SIZE / 2), (SIZE, SIZE)))
     source = bake(person.light, person.reflectance.specular_exponent())
+    eyes = interpolate(texels, np.maximum(head.regions["eye_l"], head.regions["eye_r"])[:, None], head.faces)[..., 0]
+    chosen = _chosen(fit)
+    open_eyed = min(chosen, key=lambda index: fit.psi[index][_eye_actions(head)].sum())
     found = np.zeros((*texels.triangle.shape, 4), np.float32)
-    for index in _chosen(fit):
+    for index in chosen:
         vertices = fit.vertices(head, index)
         hits = cast(vertices, head.faces, fit.focal, fit.center, fit.size)
         shadow = person.shadow.at(hits, fit.rotation[index])
@@ -81,6 +84,8 @@ def write_texture(path: Path, person: Person) -> None:
         seen, trust = _look(albedo, hits.depth, passes.alpha, fit.project(point), -point[..., 2])
         towards = -point / np.linalg.norm(point, axis=-1, keepdims=True)
         trust *= np.clip((normal * towards).sum(-1), 0, 1) ** 3
+        if index != open_eyed:  # eyes that look elsewhere would blur into one another
+            trust *= np.where(eyes > 0.5, np.float32(0.01), np.float32(1))
         found += trust[..., None] * np.dstack([seen, np.ones_like(trust)])
     picture = np.zeros((SIZE * SIZE, 4), np.float32)
     picture[places] = found.reshape(-1, 4)[: len(places)]
@@ -106,6 +111,10 @@ def _chosen(fit: HeadFit) -> list[int]:
     chosen = np.sort(spread)[np.linspace(0, len(spread) - 1, min(FRAMES, len(spread))).round().astype(int)]
     turned = usable[[side[usable].argmin(), side[usable].argmax()]]
     return [int(index) for index in np.unique(np.concatenate([chosen, turned]))]
+
+
+def _eye_actions(head: HeadModel) -> list[int]:
+    return [index for index, name in enumerate(head.expression_names) if name.startswith("eye")]
 
 
 def _look(
