@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import ReliTalkError
+from ..events import Reporter
 from .segmentation import Segmenter
 
 SAMPLES, MEMORY = 32, 2e8
@@ -76,7 +77,7 @@ class Backdrop:
         return cls(np.ascontiguousarray(rgba[..., 2::-1]), np.ascontiguousarray(rgba[..., 3]))
 
 
-def find_backdrop(frames: Frames) -> Backdrop:
+def find_backdrop(frames: Frames, reporter: Reporter | None = None) -> Backdrop:
     """The background behind a moving person.
 
     Every pixel's median over an even sample of the frames in which it is surely background. Where the camera moves
@@ -84,9 +85,11 @@ def find_backdrop(frames: Frames) -> Backdrop:
 
     Args:
         frames: [H, W, 3] uint8 each.
+        reporter: hears the progress and may cancel.
     """
     import cv2
 
+    reporter = reporter or Reporter(quiet=True)
     height, width = frames[0].shape[:2]
     samples = min(SAMPLES, max(8, int(MEMORY / (4 * height * width))))
     chosen = np.unique(np.linspace(0, len(frames) - 1, samples).round().astype(int))
@@ -95,7 +98,7 @@ def find_backdrop(frames: Frames) -> Backdrop:
     reach = max(1, round(MARGIN * width))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
     with Segmenter() as segmenter:
-        for k, index in enumerate(chosen):
+        for k, index in enumerate(reporter.steps("backdrop", chosen)):
             seen[k] = frames[int(index)]
             free[k] = cv2.dilate((segmenter.mask(seen[k]) > SURE).astype(np.uint8), disc) == 0
     colour, change = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)

@@ -74,11 +74,11 @@ class ClipBase:
 class VideoBase:
     """Another clip of the same person. See `Base`."""
 
-    def __init__(self, footage: Footage, fitted: HeadFit, frames: Path) -> None:
+    def __init__(self, footage: Footage, fitted: HeadFit, frames: Path, reporter: Reporter) -> None:
         self.fit, self.fps, self.crop, self.start = fitted, footage.fps, footage.crop, footage.start
         self.source, self.source_size = footage.clip.path, (footage.clip.width, footage.clip.height)
         self._frames = LosslessReader(frames)
-        self.backdrop: Backdrop | None = find_backdrop(self._frames)
+        self.backdrop: Backdrop | None = find_backdrop(self._frames, reporter)
 
     def rgb(self, frame: int) -> np.ndarray:
         """[H, W, 3] uint8."""
@@ -134,7 +134,7 @@ def open_video(
         track, person.head, size, config, reporter, known=person.fit, upper_only=not mouth_matters,
         fps=float(footage.fps), device=person.device,
     )  # fmt: skip
-    return VideoBase(footage, fitted, scratch)
+    return VideoBase(footage, fitted, scratch, reporter)
 
 
 def person_fit_config(person: Person):

@@ -127,7 +127,7 @@ def _store(options: TrainOptions, head: HeadModel, digest: str, reporter: Report
     info.size = footage.crop[2:]
     info.source_size = footage.clip.width, footage.clip.height
     with LosslessReader(subject.frames_path) as frames:
-        find_backdrop(frames).save(subject.backdrop_path)
+        find_backdrop(frames, reporter).save(subject.backdrop_path)
     seconds = float(info.frames / info.fps)
     if not extract_audio(options.video, subject.audio_path, options.start, seconds):
         reporter.warning(f"{options.video.name} has no sound: the subject can be relit, but no voice can drive it.")
