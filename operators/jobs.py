@@ -10,8 +10,26 @@ from bpy.types import Operator
 
 from ..relitalk_addon import jobs, orders, settings, watch
 from ..relitalk_addon.engine import ReliTalkError
-from .base import OfJob, Waiting, refuse
+from .base import OfJob, Waiting, allowed, refuse
 from .place import place
+
+STOPPED = {jobs.State.CANCELLED, jobs.State.FAILED}
+
+
+def _no_jobs(_):
+    return "" if watch.all_jobs() else "There are no jobs"
+
+
+def _none_runs(_):
+    return "" if watch.running() else "No job runs"
+
+
+def _none_stopped(_):
+    return "" if any(job.state in STOPPED for job in watch.all_jobs()) else "No job was cancelled or failed"
+
+
+def _none_ended(_):
+    return "" if any(job.state.ended for job in watch.all_jobs()) else "No job has ended"
 
 
 class RELITALK_OT_cancel(OfJob, Operator):
@@ -20,6 +38,10 @@ class RELITALK_OT_cancel(OfJob, Operator):
     bl_idname = "relitalk.cancel"
     bl_label = "Cancel Job"
     bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context):
+        return allowed(cls, context, _none_runs)
 
     def execute(self, context):
         job = self.chosen()
@@ -43,6 +65,10 @@ class RELITALK_OT_resume_job(OfJob, Waiting, Operator):
     bl_idname = "relitalk.resume_job"
     bl_label = "Resume Job"
     bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context):
+        return allowed(cls, context, _none_stopped)
 
     def execute(self, context):
         job = self.chosen()
@@ -100,6 +126,10 @@ class RELITALK_OT_open_job(OfJob, Operator):
     bl_label = "Open Folder"
     bl_options = {"REGISTER"}
 
+    @classmethod
+    def poll(cls, context):
+        return allowed(cls, context, _no_jobs)
+
     def execute(self, context):
         job = self.chosen()
         if job is None:
@@ -116,6 +146,10 @@ class RELITALK_OT_copy_report(OfJob, Operator):
     bl_label = "Copy Report"
     bl_options = {"REGISTER"}
 
+    @classmethod
+    def poll(cls, context):
+        return allowed(cls, context, _no_jobs)
+
     def execute(self, context):
         job = self.chosen()
         if job is None:
@@ -131,6 +165,10 @@ class RELITALK_OT_remove_job(OfJob, Operator):
     bl_idname = "relitalk.remove_job"
     bl_label = "Remove Job"
     bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context):
+        return allowed(cls, context, _no_jobs)
 
     def execute(self, context):
         job = self.chosen()
@@ -150,6 +188,10 @@ class RELITALK_OT_remove_ended(Operator):
     bl_idname = "relitalk.remove_ended"
     bl_label = "Remove Ended Jobs"
     bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context):
+        return allowed(cls, context, _none_ended)
 
     def execute(self, context):
         ended = [job for job in watch.all_jobs() if job.state.ended]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from textwrap import wrap
 
 import bpy
 from bpy.props import StringProperty
@@ -29,7 +30,9 @@ class RELITALK_AddonPreferences(bpy.types.AddonPreferences):
         layout = self.layout
         box = layout.box()
         why = engine_complaint()
-        box.label(text=why or f"The engine runs in {engine_python().origin}.", icon="ERROR" if why else "CHECKMARK")
+        said = wrap(why or f"The engine runs in {engine_python().origin}.", 80)  # what a Python lacks is a long list
+        for number, line in enumerate(said):
+            box.label(text=line, icon="BLANK1" if number else "ERROR" if why else "CHECKMARK")
         row = box.row()
         row.operator("relitalk.set_up_engine", icon="IMPORT")
         row.operator("relitalk.check_engine", icon="VIEWZOOM")
