@@ -19,9 +19,12 @@ SHADOW_FLOOR = 0.15
 
 
 class Lit(Protocol):
-    """A light by its radiance coefficients, sh [9, 3]."""
+    """A light by its radiance coefficients."""
 
-    sh: np.ndarray
+    @property
+    def sh(self) -> np.ndarray:
+        """[9, 3]."""
+        ...
 
 
 def departure(source: Lit, target: Lit) -> tuple[np.ndarray, float]:
