@@ -134,7 +134,7 @@ def surface_normals(
     near = np.exp(-((away / (0.03 * SIDE)) ** 2))
     beyond = near * cv2.GaussianBlur(found.normal, (0, 0), 0.02 * SIDE) + (1 - near) * body
     spread = np.where(found.mask[..., None], found.normal, beyond)
-    still = np.clip(3 * cv2.GaussianBlur(full[..., 4], (0, 0), 0.012 * width), 0, 1)[..., None]
+    still = cv2.GaussianBlur(full[..., 4:5], (0, 0), soft)[..., None]
     detailed = full[..., :3] + (1 - still) * enlarge(found.change)
     normal = sure * detailed + (1 - sure) * enlarge(spread)
     normal[..., 2] = np.maximum(normal[..., 2], 0)

@@ -24,6 +24,7 @@ TOLD = 0.12
 """Relative change of brightness that is as likely paint as shape."""
 FIT = 0.08
 """Relative error of a point that counts half: shadows and highlights are larger."""
+TINY = 1e-4
 FLOOR = 0.05
 """Least shading, as a share of the mean."""
 
@@ -89,7 +90,8 @@ class Shading:
         own, weight = self._own_albedo(seen, basis)
         known = weight.clamp_max(1)
         weighted = self._trend * known
-        trend = (weighted.T @ self._trend).inverse() @ (weighted.T @ own)
+        few = TINY * torch.eye(4, device=known.device)  # where hardly any skin is seen
+        trend = torch.linalg.solve(weighted.T @ self._trend + few, weighted.T @ own)
         middle = (self._trend @ trend).clamp_min(0.05)
         apart = ((own - middle) / middle / TOLD).square().mean(-1, keepdim=True)
         paint = known * apart / (1 + apart)
@@ -105,7 +107,7 @@ class Shading:
             rows = basis * albedo[:, channel : channel + 1]
             left = (rows * weight).T @ rows
             right = (rows * weight).T @ seen.colour[:, channel]
-            self.light[:, channel] = torch.linalg.solve(left + RIDGE * left[0, 0] * eye, right)
+            self.light[:, channel] = torch.linalg.solve(left + (RIDGE * left[0, 0] + TINY) * eye, right)
         self._fitted = True
 
     def _own_albedo(self, seen: Seen, basis: Tensor) -> tuple[Tensor, Tensor]:

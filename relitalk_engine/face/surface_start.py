@@ -99,6 +99,6 @@ def _trunk(points: np.ndarray, neck: np.ndarray, radius: float) -> np.ndarray:
     for side in (-1.0, 1.0):
         slope = capsule(points, at(0, -0.08, -0.04), at(side * 0.15, -0.145, -0.025), (0.05, 0.055))
         body = smooth_union(body, slope, 0.05)
-        chest = capsule(points, at(side * 0.06, -0.2, -0.02), at(side * 0.08, -0.42, 0), (0.09, 0.12))
+        chest = capsule(points, at(side * 0.06, -0.14, -0.03), at(side * 0.08, -0.42, 0), (0.07, 0.12))
         body = smooth_union(body, chest, 0.06)
     return body

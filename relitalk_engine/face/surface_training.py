@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 MODES = 6
 """Modes of expression that the surface may move in beyond the head model's own."""
-FREE = (0.004, 0.01, 0.02, 0.035)
+FREE = (0.006, 0.012, 0.02, 0.035)
 """Distances before bare skin at which nothing may be, metres."""
+SLACK = 0.004
+"""How far bare skin itself may come forward, metres."""
 COVER = 0.006
 """Thickness of hair from which on the head's own detail is hidden, metres."""
 SCALES = 4
@@ -187,8 +189,8 @@ class _Learner:
         here = self.moved_by + at(field, self.places)[:, 0]
         loss = config.silhouette * self._silhouette(field, rng)
         loss = loss + config.head * (self.trust * (here / 0.004) ** 2).mean()
-        closed = (self.opened + at(field, self.open_air)[:, 0]).clamp_max(0)
-        loss = loss + config.free * (closed / 0.004).square().mean()
+        closed = (self.opened + at(field, self.open_air)[:, 0] + SLACK).clamp_max(0)
+        loss = loss + config.free * (closed / SLACK).square().mean()
         loss = loss + config.eikonal * ((self.gradient + slope).norm(dim=-1) - 1).square().mean()
         loss = loss + config.smooth * _bending(field[0] + self.changed, self.distance.grid.step)
         if self.shaded and config.shading:
