@@ -98,3 +98,26 @@ def test_the_zip_holds_the_extension_and_not_the_workshop(zip_file):
         assert wanted in names
     workshop = ("tests/", "benchmarks/", "scripts/", ".")
     assert not [name for name in names if name.startswith(workshop) or "__pycache__" in name]
+
+
+def test_what_the_machine_computes_on_is_named_with_its_size(plain):
+    hardware = plain("relitalk_addon.hardware")
+    builds = hardware.backends()
+    assert "CPU" in [build.key for build in builds] and hardware.chosen("AUTO") == builds[0]
+    assert builds[0].found and hardware.chosen("CPU").key == "CPU"
+    assert all("GB to download" in build.words for build in builds)
+
+
+def test_a_disk_without_room_is_said_before_anything_is_downloaded(plain, tmp_path):
+    hardware = plain("relitalk_addon.hardware")
+    small, large = (hardware.Backend("CPU", "Processor", "here", 1.0, disk) for disk in (0.0, 1e9))
+    place = tmp_path / "not" / "there yet"
+    assert not hardware.lacks_room(place, small) and "Make room" in hardware.lacks_room(place, large)
+
+
+def test_what_a_python_lacks_stays_known_to_the_panels_which_may_not_ask(engine, tmp_path, refused):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    assert not engine.find_python(str(tmp_path / "bare"), tmp_path).complaint
+    with pytest.raises(refused) as said:
+        engine.ready(str(tmp_path / "bare"), tmp_path)
+    assert engine.find_python(str(tmp_path / "bare"), tmp_path).complaint == str(said.value)
