@@ -1,12 +1,14 @@
 """The head's shadow on itself, from radiance transfer per vertex to pixels (decision 5)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
 from ..geometry.raster import Hits, interpolate
+from ..geometry.visibility import sphere_directions
 from ..lighting import sh
 from ..lighting.portrait import SHADOW_FLOOR
 
@@ -14,6 +16,8 @@ SPREAD = 0.035
 """How far the shadow goes on beyond the head's mesh, as a share of the image's width."""
 BLUR = 0.006
 """Width of the shadow's edge, which hides that creases of the mesh and of the face do not quite coincide."""
+PROBES = 24
+"""Lights under which the maps of the shadow are made to agree with it."""
 
 
 def self_shadow(transfer: Any, transfer0: Any, light: Any, floor: float = SHADOW_FLOOR) -> Any:
@@ -95,20 +99,19 @@ class PixelShadow:
         """
         head = self.head
         free = sh.rotate(head.transfer0.T, self.rotation).T.astype(np.float32)
-        depth = free - sh.rotate(head.transfer.T, self.rotation).T.astype(np.float32)
-        columns = [depth, free[:, [3, 1, 2]]]  # the first band of a bare transfer is its normal
-        if head.open is not None:
-            columns.append(head.open[:, None].astype(np.float32))
-        seen = interpolate(self.hits, np.concatenate(columns, 1), head.faces)
+        around = interpolate(self.hits, free[:, [3, 1, 2]], head.faces)  # the first band of a bare transfer: its normal
         mask = (self.hits.triangle >= 0).astype(np.float32)
-        believed = mask * (1 - seen[..., 12].clip(0, 1)) if head.open is not None else mask
-        depth = np.concatenate(
-            [self._soften(_spread(np.ascontiguousarray(seen[..., k : k + 3]), believed)) for k in (0, 3, 6)], -1
-        )
-        normal = self._soften(_spread(np.ascontiguousarray(seen[..., 9:12]), mask, least=1e-4))
+        normal = self._soften(_spread(around, mask, least=1e-4))
         normal[..., 2] += 1e-6
         normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-        return bare_transfer(normal) - depth, normal
+        bare = bare_transfer(normal)
+        lights = _probes()
+        lost = np.empty((*mask.shape, lights.shape[1]), np.float32)  # V is no quotient of two sums: the nearest one
+        for k in range(0, lights.shape[1], 3):
+            three = lights[:, k : k + 3]
+            always = SHADOW_FLOOR * 0.282095 * abs(three[:1]) + 1e-6
+            lost[..., k : k + 3] = (1 - self(three)) * ((bare @ three).clip(0) + always)
+        return bare - lost @ np.linalg.pinv(lights).astype(np.float32), normal
 
     def _soften(self, values: np.ndarray) -> np.ndarray:
         return cv2.GaussianBlur(values, (0, 0), BLUR * values.shape[1])
@@ -139,6 +142,14 @@ def _shrink(values: np.ndarray, size: int) -> np.ndarray:
     """[H, W, 9] to [size, size, 9] by area; three channels at a time, as OpenCV takes four at most."""
     parts = [np.ascontiguousarray(values[..., k : k + 3]) for k in (0, 3, 6)]
     return np.concatenate([cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA) for part in parts], -1)
+
+
+@lru_cache(maxsize=1)
+def _probes() -> np.ndarray:
+    """Lights from all around, each over a dim room, [9, K] with K a multiple of three."""
+    lights = sh.basis(sphere_directions(PROBES).astype(float)) * np.repeat([1.0, 0.8, 0.4], [1, 3, 5])
+    lights[:, 0] *= 2.0
+    return np.ascontiguousarray(lights.T, np.float32)
 
 
 def bare_transfer(normal: np.ndarray) -> np.ndarray:
