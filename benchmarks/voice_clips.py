@@ -95,7 +95,8 @@ def seen(name: str, again: bool = False) -> Clip:
     """
     from safetensors.numpy import load_file, save_file
 
-    path, place = runs.data(f"{name}.mp4"), runs.RESULTS / f"{name.replace('/', '_')}_head.safetensors"
+    path = runs.data(f"{name}.mp4")
+    place = runs.RESULTS / f"{path.parent.name}_{path.stem}_head.safetensors"
     info = video.probe(path)
     if again or not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -33,8 +33,8 @@ KERNELS = ("whole", "by_lips")
 TABLES = ("mean", "to_psi", "gain", "rest", "closed", "most")
 """A model's plain arrays, as their tensors are named."""
 
-TOUCH = (0.35, 0.6)
-"""Belief in p, b or m from which the lips begin to meet, and at which they touch."""
+TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.15, 0.35), (0.45, 0.7)
+"""Belief in p, b or m from which the lips begin to meet, and at which they touch; the ear is wrong more often."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,8 @@ def contact(features: np.ndarray, layout: Layout) -> np.ndarray:
     closed = visemes.TRAITS.index("closed")
     by_words = features[:, layout.understood] @ visemes.traits(layout.phones)[:, closed]
     by_ear = features[:, layout.spoken][:, len(visemes.ACTIONS) + closed]
-    ramp = np.clip((np.maximum(by_words, by_ear) - TOUCH[0]) / (TOUCH[1] - TOUCH[0]), 0.0, 1.0)
+    ways = ((by_words, TOUCH_BY_WORDS), (by_ear, TOUCH_BY_EAR))
+    ramp = np.max([np.clip((belief - low) / (high - low), 0.0, 1.0) for belief, (low, high) in ways], axis=0)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
 
 
