@@ -16,7 +16,7 @@ SPREAD = 0.035
 """How far the shadow goes on beyond the head's mesh, as a share of the image's width."""
 BLUR = 0.006
 """Width of the shadow's edge, which hides that creases of the mesh and of the face do not quite coincide."""
-PROBES = 24
+PROBES = 15
 """Lights under which the maps of the shadow are made to agree with it."""
 
 
