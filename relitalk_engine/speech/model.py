@@ -37,6 +37,13 @@ TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.15, 0.35), (0.45, 0.7)
 """Belief in p, b or m from which the lips begin to meet, and at which they touch; the ear is wrong more often."""
 
 
+PAUSE, HOLD = (0.9, 1.4), (0.25, 0.08)
+"""Seconds that a pause lasts, and for how long the mouth then holds its shape at either end."""
+
+REST_WITHIN = 0.32
+"""Seconds from holding to rest."""
+
+
 @dataclass(frozen=True)
 class Held:
     """What the inner validation saw: parts of the clip that were not learned from.
@@ -250,18 +257,19 @@ def contact(features: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def quietness(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray:
-    """How far each frame lies inside a pause, [T]: 0 within 0.25 s of speech, 1 from 0.6 s on, smooth between.
+    """How far each frame lies inside a pause, [T]: 0 near speech, 1 well inside, smooth between.
 
-    In shorter pauses a mouth does not rest: it holds, or makes ready.
+    In a short pause a mouth does not rest: it holds, or makes ready. In a long one it closes at once.
     """
     speaking = (features[:, layout.speech] > 0.3) & (features[:, layout.level.start] > -2.2)
     if not speaking.any():
         return np.ones(len(features), np.float32)
     where = np.flatnonzero(speaking)
     frames = np.arange(len(features))
-    after = np.searchsorted(where, frames)
-    to_next = where[np.minimum(after, len(where) - 1)] - frames
-    to_last = frames - where[np.maximum(after - 1, 0)]
-    distance = np.minimum(np.abs(to_next), np.abs(to_last)) / float(fps)
-    ramp = np.clip((distance - 0.25) / 0.35, 0.0, 1.0)
+    ends = np.concatenate([[-np.inf], where, [np.inf]])
+    after = np.searchsorted(where, frames) + 1
+    to_next, to_last = (ends[after] - frames) / float(fps), (frames - ends[after - 1]) / float(fps)
+    to_last = np.where(speaking, 0.0, to_last)
+    hold = np.interp(to_next + to_last, PAUSE, HOLD)
+    ramp = np.clip((np.minimum(to_next, to_last) - hold) / REST_WITHIN, 0.0, 1.0)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)

@@ -108,9 +108,12 @@ def test_a_pause_fades_in_and_out_smoothly():
     features = np.zeros((100, LAYOUT.width), np.float32)
     features[:30, LAYOUT.speech] = features[70:, LAYOUT.speech] = 1.0
     quiet = quietness(features, LAYOUT, FPS)
-    assert quiet[:35].max() == 0.0 and quiet[65:].max() == 0.0
+    assert quiet[:31].max() == 0.0 and quiet[69:].max() == 0.0
     assert quiet[45:55].min() == 1.0
     assert np.abs(np.diff(quiet)).max() < 0.25
+    features[30:50, LAYOUT.speech] = 1.0  # what is left is a short pause: the mouth holds for longer
+    assert quietness(features, LAYOUT, FPS)[:56].max() == 0.0
+    assert quietness(np.zeros_like(features), LAYOUT, FPS).min() == 1.0
 
 
 def test_too_few_good_frames_are_refused_with_the_count(head, beta, clip_features):
