@@ -35,7 +35,7 @@ def write_head(path: Path, head: HeadModel, fit: HeadFit, shift: tuple[float, fl
     """
     np.savez_compressed(
         path,
-        neutral=head.vertices(fit.beta, np.zeros(len(head.expression_names), np.float32)),
+        neutral=fit.shape(head, np.zeros(len(head.expression_names), np.float32)),
         actions=head.expression_basis.astype(np.float16),
         names=np.array(head.expression_names),
         faces=head.faces.astype(np.int32),
