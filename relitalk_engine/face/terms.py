@@ -17,7 +17,7 @@ LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (3
 LID_PAIRS = ((159, 145), (158, 153), (160, 144), (386, 374), (385, 380), (387, 373))
 LOWER_FACE = 0.02
 """Landmarks up to this far (m) above the nose's base may be hidden with the mouth."""
-GAP_SIGMA = 0.008
+GAP_SIGMA = 0.005
 """Expected error of the distance of two lips or lids, over that of the outer eye corners."""
 RELIEF_SIGMA = 0.045
 """Expected error of the tracker's depth, likewise."""
@@ -29,6 +29,10 @@ PRIOR = 0.1
 """What one standard deviation of shape counts against one frame's landmarks."""
 DOUBT, LEAST_DOUBT = 2.5, 0.035
 """A frame is doubted whose error is this many times the clip's median, and at least this, over the eyes' distance."""
+TURN_BEND, MOVE_BEND, ACTION_BEND, BLINK_BEND = 0.001, 0.0002, 0.05, 0.2
+"""Usual second differences from frame to frame at 25 frames a second: radians, metres, actions, and lids that blink."""
+BLINK_FREE = 0.2
+"""What a blink costs, over what another action costs: lids are well seen."""
 NOT_MIRRORED = ("eyeLook", "jawLeft", "mouthLeft")
 
 
@@ -158,6 +162,9 @@ class Habits:
     def __init__(self, head: HeadModel, config: FitConfig, fps: float) -> None:
         names = head.expression_names
         self.config = config
+        blinks = np.array([name.startswith("eyeBlink") for name in names])
+        self.dear = np.where(blinks, BLINK_FREE, 1.0).tolist()
+        self.bends = np.where(blinks, BLINK_BEND, ACTION_BEND).tolist()
         self.rate = (fps / 25.0) ** 2  # second differences shrink with the square of the frame's length
         self.sides = [
             (names.index(name), names.index(name[:-4] + "Right"))
@@ -174,7 +181,7 @@ class Habits:
         """Of the actions [T, E]: what lasts all through the clip is shape, not expression."""
         left, right = (psi[:, [pair[side] for pair in self.sides]] for side in (0, 1))
         alike = 0.5 * ((left - right) ** 2).sum(1).mean()
-        few = (psi**2 + 0.3 * psi).sum(1).mean()
+        few = ((psi**2 + 0.3 * psi) @ psi.new_tensor(self.dear)).mean()
         return self.config.expression_weight * (few + 2 * (psi.mean(0) ** 2).sum() + alike)
 
     def motion_cost(self, u: Unknowns) -> Any:
@@ -182,7 +189,7 @@ class Habits:
         cost: Any = 0.0
         if not self.config.smooth or len(u.psi) < 3:
             return cost
-        for value, sigma in ((u.turn, 0.001), (u.move, 0.0002), (u.psi, 0.05)):
+        for value, sigma in ((u.turn, TURN_BEND), (u.move, MOVE_BEND), (u.psi, u.psi.new_tensor(self.bends))):
             bend = (value[2:] - 2 * value[1:-1] + value[:-2]) * self.rate / sigma
             cost = cost + self.config.smooth * soft(bend).sum(1).mean()
         return cost
