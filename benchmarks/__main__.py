@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import addon, held_out, light, live_light, matte, pixels, speed, voice, voice_pixels
+from . import addon, head, held_out, light, live_light, matte, memory, pixels, speed, voice, voice_pixels
 
 BENCHMARKS = {
     "sample": speed.sample,
@@ -13,6 +13,8 @@ BENCHMARKS = {
     "outside": pixels.outside,
     "mouth": voice_pixels.mouth,
     "scramble": pixels.scramble,
+    "head": head.head,
+    "memory": memory.memory,
     "voice": voice.voice,
     "light": light.light,
     "live_light": live_light.live_light,

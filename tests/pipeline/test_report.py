@@ -21,7 +21,7 @@ def test_a_curve_keeps_its_peak_and_stays_inside_the_drawing():
     points = [tuple(map(float, p.split(","))) for p in svg.find("polyline").get("points").split()]
     heights = [y for _, y in points]
     assert int(np.argmin(heights)) == 20
-    assert 0 <= min(heights) and max(heights) <= HEIGHT
+    assert min(heights) >= 0 and max(heights) <= HEIGHT
 
 
 def test_lost_frames_are_shaded():
