@@ -159,7 +159,7 @@ class _Learner:
         self.change = self._tensor(surface.grid.sample(moved.change, moved.vertices))
         self.moved_by = self._tensor(surface.grid.sample(changed, moved.vertices))
         self.trust = self._tensor(moved.places.trust)
-        rates = [config.learning_rate]
+        rates = [config.learning_rate * (1 if shaded else 2)]  # hair and shoulders have further to go than skin
         learned = [self.distance.levels]
         if shaded:
             self.motion = lookup(self.skinning.grid, moved.vertices, device)
@@ -192,7 +192,8 @@ class _Learner:
         closed = (self.opened + at(field, self.open_air)[:, 0] + SLACK).clamp_max(0)
         loss = loss + config.free * (closed / SLACK).square().mean()
         loss = loss + config.eikonal * ((self.gradient + slope).norm(dim=-1) - 1).square().mean()
-        loss = loss + config.smooth * _bending(field[0] + self.changed, self.distance.grid.step)
+        stiff = config.smooth * (1 if self.shaded else 0.1)  # silhouettes are sure of themselves, shading is not
+        loss = loss + stiff * _bending(field[0] + self.changed, self.distance.grid.step)
         if self.shaded and config.shading:
             skinning, bend = self._motion()
             if self.steps % 10 == 0:

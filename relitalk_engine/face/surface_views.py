@@ -12,7 +12,7 @@ from .fitting import HeadFit
 from .head_model import HeadModel
 from .surface import ImplicitSurface, MovedSurface, expressed
 
-WIDTH = 224
+WIDTH = 320
 """Longest side of the images that training looks at, pixels."""
 DEPTHS = np.arange(-0.13, 0.22, 0.009, dtype=np.float32)
 """Where a silhouette ray is probed, metres behind the head's origin."""
