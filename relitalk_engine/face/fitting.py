@@ -145,9 +145,9 @@ def fit(
     solver = Solver(head, fields, config, reporter, sum(steps if looked_at else steps[:1]), fps, fixed, device)
     beta0 = np.zeros(len(head.shape_basis), np.float32) if known is None else known.beta
     model = head.at_landmarks(head.template + np.tensordot(beta0, head.shape_basis, 1))
-    poses = start_poses(track.points, model, view.focal, view.center)
-    u = start(head, poses, beta0, fields.shape[1], device)
     evidence = Evidence(track, head, fields, view, config, upper_only, device)
+    poses = start_poses(track.points, model, evidence.rigid.cpu().numpy(), view.focal, view.center)
+    u = start(head, poses, beta0, fields.shape[1], device)
     bad = solver.all_frames(u, evidence, steps[0], shape=known is None)
     if looked_at is not None:
         which = choose_frames(u, track.valid & ~bad, head.mouth_actions, config.keyframes)

@@ -123,13 +123,14 @@ def placed(points: Any, u: Unknowns) -> Any:
 
 
 def start_poses(
-    points: np.ndarray, model: np.ndarray, focal: float, center: tuple[float, float]
+    points: np.ndarray, model: np.ndarray, rigid: np.ndarray, focal: float, center: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Axis-angle [T, 3] and translation [T, 3] by perspective-n-point on the rigid part of the face.
 
     Args:
         points: [T, 478, 2] pixels.
         model: [478, 3] the same points on the head.
+        rigid: the points that count.
         focal: pixels.
         center: principal point, pixels.
     """
@@ -145,7 +146,7 @@ def start_poses(
             args = {"flags": cv2.SOLVEPNP_ITERATIVE, "useExtrinsicGuess": True}
             args |= {"rvec": guess[0].copy(), "tvec": guess[1].copy()}
         _, turn, move = cv2.solvePnP(
-            model[RIGID].astype(np.float64), frame[RIGID].astype(np.float64), camera, None, **args
+            model[rigid].astype(np.float64), frame[rigid].astype(np.float64), camera, None, **args
         )
         guess = (turn, move)
         rotation = flip @ cv2.Rodrigues(turn)[0]

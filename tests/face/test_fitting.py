@@ -82,12 +82,14 @@ def test_a_fit_survives_its_tensors(fitted):
 
 
 def test_the_upper_face_alone_gives_nearly_the_same_pose_whatever_the_mouth_does(fitted, tracked, head):
-    scrambled = tracked.points.copy()
-    scrambled[:, LIPS] += np.random.default_rng(0).normal(0, 8, (FRAMES, len(LIPS), 2))
+    scrambled, deep = tracked.points.copy(), tracked.depth.copy()
+    lower = [*LIPS, 18, 200, 199, 175, 152, 148, 377]
+    scrambled[:, lower] += np.random.default_rng(0).normal(0, 8, (FRAMES, len(lower), 2))
+    deep[:, lower] += 9
     config, quiet = FitConfig(iterations=150), Reporter(quiet=True)
     poses = [
-        fit(Track(points, tracked.valid, 1), head, fitted.size, config, quiet, known=fitted, upper_only=True)
-        for points in (tracked.points, scrambled)
+        fit(Track(points, tracked.valid, 1, depth), head, fitted.size, config, quiet, known=fitted, upper_only=True)
+        for points, depth in ((tracked.points, tracked.depth), (scrambled, deep))
     ]
     assert np.array_equal(poses[0].rotation, poses[1].rotation)
     assert np.abs(poses[0].psi[:, head.mouth_actions]).max() == 0
