@@ -93,7 +93,7 @@ def ways(head: HeadModel, clip: Clip, known: np.ndarray | None = None) -> dict[s
     """All ways to drive one speaker."""
     models = {label: learn(head, clip, known, part) for label, part in PARTS.items()}
     models[RECALL] = learn(head, clip, known, recall=True)
-    models[RULE] = SpeechModel.generic(head, clip.fit.beta, clip.fps)
+    models[RULE] = SpeechModel.of_anyone(head, clip.fit.beta, clip.fps)
     return models
 
 

@@ -102,6 +102,10 @@ class LipMesh:
         belief = f_pho[:, self.layout.understood if way == "words" else self.layout.heard] * self._dominance
         return belief @ self._table / np.maximum(belief.sum(1, keepdims=True), 1e-6)
 
+    def generic(self, f_pho: np.ndarray) -> np.ndarray:
+        """Mouth actions [T, M] of anyone: words and ear averaged, so that English is sure and no language is mute."""
+        return 0.5 * (self.actions(f_pho, "words") + self.actions(f_pho, "ear"))
+
     def vertices(self, f_pho: np.ndarray, way: str = "words") -> np.ndarray:
         """V_lip [T, K, 3] in the head frame, metres."""
         return self.lips.vertices(self.actions(f_pho, way))

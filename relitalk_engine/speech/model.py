@@ -30,7 +30,7 @@ KERNELS = ("whole", "by_lips")
 """The parts of the regression, as their tensors are named."""
 
 
-TABLES = ("mean", "to_psi", "gain", "rest", "closed", "most")
+TABLES = ("mean", "to_psi", "generic", "gain", "rest", "closed", "most")
 """A model's plain arrays, as their tensors are named."""
 
 TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.15, 0.35), (0.45, 0.7)
@@ -70,6 +70,7 @@ class SpeechModel:
         fps: frames a second of their clip, and so of what is driven.
         mean: [M] mouth actions on average.
         to_psi: [C, M] from lip motion to actions.
+        generic: [M + 1, C] from anyone's mouth actions, and 1, to the motion that learning starts from.
         gain: [C] what gives the motion back the range that regression takes.
         rest: [M] the mouth in silence.
         closed: [M] the mouth when its lips touch.
@@ -85,6 +86,7 @@ class SpeechModel:
     fps: Fraction
     mean: np.ndarray
     to_psi: np.ndarray
+    generic: np.ndarray
     gain: np.ndarray
     rest: np.ndarray
     closed: np.ndarray
@@ -129,23 +131,25 @@ class SpeechModel:
 
     def _motion(self, features: np.ndarray) -> np.ndarray:
         if self.regression is None:
-            return 0.5 * (self.mesh.actions(features, "words") + self.mesh.actions(features, "ear"))
+            return self.mesh.generic(features)
         inputs = see(features, self.mesh, self.part)
+        begun = self.mesh.generic(features) @ self.generic[:-1] + self.generic[-1]
         motion = self.regression(inputs)
         if self.pupils and self.held is not None and self.held.network > 0:
             drawn = np.mean([pupil(inputs) for pupil in self.pupils], 0)
             motion = motion + self.held.network * (drawn - motion)
-        return self.mean + (motion * self.gain) @ self.to_psi
+        return self.mean + ((begun + motion) * self.gain) @ self.to_psi
 
     @classmethod
-    def generic(cls, head: HeadModel, beta: np.ndarray, fps: Fraction) -> SpeechModel:
+    def of_anyone(cls, head: HeadModel, beta: np.ndarray, fps: Fraction) -> SpeechModel:
         """A speaker that nothing was learned of: the rule by words and the ear that knows any language, averaged."""
         mesh = LipMesh(Lips.of(head, beta), PhoneFeatures().layout)
         zero = np.zeros(len(mesh.lips.actions), np.float32)
         rest = visemes.table(("SIL",), mesh.lips.actions)[0]
         motions = np.zeros((MOTIONS, len(zero)), np.float32)
         closed = visemes.table(("M",), mesh.lips.actions)[0]
-        return cls(mesh, fps, zero, motions, np.ones(MOTIONS, np.float32), rest, closed, zero + 1.0)
+        start = np.zeros((len(zero) + 1, MOTIONS), np.float32)
+        return cls(mesh, fps, zero, motions, start, np.ones(MOTIONS, np.float32), rest, closed, zero + 1.0)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Everything that `from_tensors` needs, for a safetensors file."""
@@ -201,8 +205,8 @@ class SpeechModel:
         if data["mean"].shape != (len(mesh.lips.actions),):
             raise ValueError(f"{len(data['mean'])} mouth actions, the head has {len(mesh.lips.actions)}")
         numerator, denominator = (int(x) for x in data["fps"])
-        mean, to_psi, gain, rest, closed, most = (data[name] for name in TABLES)
-        model = cls(mesh, Fraction(numerator, denominator), mean, to_psi, gain, rest, closed, most)
+        mean, to_psi, generic, gain, rest, closed, most = (data[name] for name in TABLES)
+        model = cls(mesh, Fraction(numerator, denominator), mean, to_psi, generic, gain, rest, closed, most)
         model.part, model.kind = (bytes(data[k]).decode("ascii") for k in ("part", "kind"))
         if "held" in data:
             opening, width, network, steps = (float(x) for x in data["held"])

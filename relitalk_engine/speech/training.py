@@ -79,7 +79,8 @@ def train_speech(
     plain = PhoneFeatures().layout
     mesh = LipMesh(Lips.of(head, beta), replace(plain, deep=features.shape[1] - plain.width))
     inputs = see(features, mesh, part)
-    mean, to_psi, motion = _motions(psi, mesh.lips, rows)
+    mean, to_psi, to_motion, motion = _motions(psi, mesh.lips, rows)
+    anyone = (mesh.generic(features) - mean) @ to_motion
     step, stride = max(1, round(float(fps) * 0.08)), max(1, round(float(fps) / 25))
 
     done, total = 0, (FOLDS + PUPILS) * config.steps
@@ -96,18 +97,22 @@ def train_speech(
     gap = max(1, round(0.2 * float(fps)))
     for fold in folds:
         learn = rows[(rows < fold[0] - gap) | (rows > fold[-1] + gap)]
-        kernel_guess[fold] = Regression.fit(inputs, motion, learn, step)(inputs)[fold]
+        start = _start(anyone, motion, learn, part)
+        begun = anyone @ start[0] + start[1]
+        kernel_guess[fold] = (begun + Regression.fit(inputs, motion - begun, learn, step)(inputs))[fold]
 
-        def watch(at: int, pupil: Pupil, fold: np.ndarray = fold) -> None:
-            third.setdefault(at, np.zeros_like(motion))[fold] = pupil(inputs)[fold]
+        def watch(at: int, pupil: Pupil, fold: np.ndarray = fold, begun: np.ndarray = begun) -> None:
+            third.setdefault(at, np.zeros_like(motion))[fold] = (begun + pupil(inputs))[fold]
 
-        train_network(inputs, motion, to_psi, learn, config, stride, seed, watch, tick)
+        train_network(inputs, motion - begun, to_psi, learn, config, stride, seed, watch, tick)
     held, guess = _weigh(kernel_guess, third, motion, rows, mesh.lips, mean, to_psi)
 
+    slope, offset = _start(anyone, motion, rows, part)
+    begun = anyone @ slope + offset
     best = replace(config, steps=held.steps)
     pupils = []
     for i in range(PUPILS if held.network > 0 else 0):
-        pupils.append(train_network(inputs, motion, to_psi, rows, best, stride, seed + i, None, tick))
+        pupils.append(train_network(inputs, motion - begun, to_psi, rows, best, stride, seed + i, None, tick))
     if reporter is not None:
         reporter.progress("speech", total, total)
     quiet = quietness(features, mesh.layout, fps)[rows] > 0.9
@@ -118,11 +123,12 @@ def train_speech(
         fps=fps,
         mean=mean.astype(np.float32),
         to_psi=to_psi.astype(np.float32),
+        generic=np.concatenate([to_motion @ slope, (offset - mean @ to_motion @ slope)[None]]).astype(np.float32),
         gain=_gains(guess[rows], motion[rows]),
         rest=rest.astype(np.float32),
         closed=closed.astype(np.float32),
         most=np.clip(1.25 * np.percentile(psi[rows], 99.5, axis=0), 0.05, 1.0).astype(np.float32),
-        regression=Regression.fit(inputs, motion, rows, step),
+        regression=Regression.fit(inputs, motion - begun, rows, step),
         pupils=pupils,
         held=held,
         part=part,
@@ -130,18 +136,32 @@ def train_speech(
     )
 
 
-def _motions(psi: np.ndarray, lips: Lips, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Principal motions of the lips: mean psi [M], from motion to psi [C, M], motion [T, C] in metres.
+def _motions(
+    psi: np.ndarray, lips: Lips, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Principal motions of the lips: mean psi [M], from motion to psi [C, M] and back [M, C], motion [T, C] in metres.
 
     Actions that the lips do not show, and the fit's jitter among actions that cancel, fall away.
     """
     mean = psi[rows].mean(0)
-    moved = np.tensordot(psi - mean, lips.basis.astype(np.float64), 1).reshape(len(psi), -1)
-    axes = np.linalg.svd(moved[rows], full_matrices=False)[2][:MOTIONS]
-    motion = moved @ axes.T
+    basis = lips.basis.astype(np.float64).reshape(len(mean), -1)
+    axes = np.linalg.svd((psi[rows] - mean) @ basis, full_matrices=False)[2][:MOTIONS]
+    to_motion = basis @ axes.T
+    motion = (psi - mean) @ to_motion
     ridge = 1e-4 * (motion[rows] ** 2).sum() / MOTIONS * np.eye(MOTIONS)
     to_psi = np.linalg.solve(motion[rows].T @ motion[rows] + ridge, motion[rows].T @ (psi[rows] - mean))
-    return mean, to_psi, motion
+    return mean, to_psi, to_motion, motion
+
+
+def _start(anyone: np.ndarray, motion: np.ndarray, rows: np.ndarray, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """What this speaker makes of anyone's motion [T, C]: slopes [C, C], diagonal, and offset [C]; then what is learnt.
+
+    Each slope is 0 to 2; sound alone (``part``) has no lips to start from.
+    """
+    centre = anyone[rows].mean(0)
+    moved = anyone[rows] - centre
+    slope = np.clip((moved * motion[rows]).sum(0) / ((moved**2).sum(0) + 1e-12), 0.0, 2.0) * (part != "sound")
+    return np.diag(slope), -centre * slope
 
 
 def _weigh(

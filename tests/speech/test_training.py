@@ -137,7 +137,7 @@ def test_weights_that_do_not_fit_are_refused(model, head, beta):
 
 
 def test_without_a_voice_to_learn_from_the_rule_speaks(head, beta, other_features, tmp_path):
-    model = SpeechModel.generic(head, beta, FPS)
+    model = SpeechModel.of_anyone(head, beta, FPS)
     driven = model.drive(other_features)
     assert model.mesh.lips.opening(driven).std() > 0.02
     again = SpeechModel.from_tensors(model.tensors(), head, beta)
