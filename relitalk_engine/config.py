@@ -45,7 +45,7 @@ class FitConfig:
 class SurfaceConfig:
     """The implicit surface around the fitted head."""
 
-    steps: int = 180
+    steps: int = 120
     """Training steps; 0 leaves the surface out, and normals come from mesh and silhouette."""
     rounds: int = 2
     """Times that the surface's points are taken anew; shading shapes it from the second on."""

@@ -91,12 +91,18 @@ def train_surface(
     views = [look(int(frame)) for frame in reporter.steps("surface_views", frames)]
     surface = start_surface(head, fit, config.voxel)
     moved = MovedSurface(surface, head, fit)
-    rays = [silhouette_rays(surface, moved, fit, seen, config.rays, rng) for seen in views]
+    rays = [
+        silhouette_rays(surface, moved, fit, seen, config.rays, rng) for seen in reporter.steps("surface_rays", views)
+    ]
     open_air = free_space(moved, bare_skin(head, fit, views))
     rounds, total = max(1, config.rounds), config.steps
     for turn in range(rounds):
-        learner = _Learner(surface, moved, fit, views, rays, open_air, config, device, shaded=turn > 0)
         first, last = total * turn // rounds, total * (turn + 1) // rounds
+        shown = []
+        for seen in views if turn else ():
+            reporter.progress("surface", first, total)
+            shown.append(Frame(surface, moved, fit, seen, sights(moved, fit, seen), device))
+        learner = _Learner(surface, moved, rays, open_air, shown, config, device)
         for step in range(first, last):
             reporter.progress("surface", step, total)
             learner.step(rng, 1 - 0.9 * (step - first) / max(last - first, 1))
@@ -126,17 +132,16 @@ class _Learner:
         self,
         surface: ImplicitSurface,
         moved: MovedSurface,
-        fit: HeadFit,
-        views: list[View],
         rays: list[Rays],
         open_air: np.ndarray,
+        frames: list[Frame],
         config: SurfaceConfig,
         device: str,
-        shaded: bool,
     ) -> None:
         import torch
 
-        self.surface, self.config, self.device, self.shaded = surface, config, device, shaded
+        self.surface, self.config, self.device = surface, config, device
+        self.frames, self.shaded = frames, bool(frames)
         grid = surface.grid.coarser(2)
         self.distance = SplineField(grid, 1, SCALES, device)
         self.skinning = SplineField(surface.coarse.coarser(2), 1, 2, device)
@@ -159,11 +164,10 @@ class _Learner:
         self.change = self._tensor(surface.grid.sample(moved.change, moved.vertices))
         self.moved_by = self._tensor(surface.grid.sample(changed, moved.vertices))
         self.trust = self._tensor(moved.places.trust)
-        rates = [config.learning_rate * (1 if shaded else 2)]  # hair and shoulders have further to go than skin
+        rates = [config.learning_rate * (1 if self.shaded else 2)]  # hair and shoulders have further to go than skin
         learned = [self.distance.levels]
-        if shaded:
+        if self.shaded:
             self.motion = lookup(self.skinning.grid, moved.vertices, device)
-            self.frames = [Frame(surface, moved, fit, seen, sights(moved, fit, seen), device) for seen in views]
             self.shading = Shading(moved.vertices, device)
             rates += [0.01, 0.2 * config.learning_rate]
             learned += [self.skinning.levels, self.bend.levels]
