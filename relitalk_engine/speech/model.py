@@ -33,7 +33,7 @@ KERNELS = ("whole", "by_lips")
 TABLES = ("mean", "to_psi", "generic", "gain", "rest", "closed", "most")
 """A model's plain arrays, as their tensors are named."""
 
-TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.15, 0.35), (0.45, 0.7)
+TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.35, 0.6), (0.45, 0.7)
 """Belief in p, b or m from which the lips begin to meet, and at which they touch; the ear is wrong more often."""
 
 
