@@ -54,9 +54,12 @@ def ready(name: str, again: bool = False) -> Ready:
         place.parent.mkdir(parents=True, exist_ok=True)
         footage = ingest(path, 0.0, None, stored, QUIET)
         rate = [footage.fps.numerator, footage.fps.denominator]
-        np.savez(kept, points=footage.track.points, valid=footage.track.valid, fps=rate, crop=footage.crop)
+        followed = footage.track
+        np.savez(
+            kept, points=followed.points, valid=followed.valid, depth=followed.depth, fps=rate, crop=footage.crop
+        )
     with np.load(kept) as data:
-        track = Track(data["points"], data["valid"], 1)
+        track = Track(data["points"], data["valid"], 1, data["depth"])
         numerator, denominator = (int(x) for x in data["fps"])
         width, height = (int(x) for x in data["crop"][2:])
     return Ready(name, path, Fraction(numerator, denominator), track, (height, width), stored)

@@ -14,8 +14,6 @@ import numpy as np
 from ..config import FitConfig
 from ..events import Reporter
 from .head_model import HeadModel
-from .landmarks import LIPS as LIPS
-from .landmarks import OVAL as OVAL
 from .landmarks import Track, bridge
 from .personal import personal_fields
 from .photometric import Pictures, choose_frames

@@ -48,7 +48,7 @@ def add_weights(subject: Subject, tensors: dict[str, np.ndarray]) -> None:
 
 def head_shadow(head: HeadModel, fit: HeadFit) -> dict[str, np.ndarray]:
     """The head's radiance transfer for `head.safetensors`: of the fitted shape with its mean expression."""
-    vertices = head.vertices(fit.beta, fit.psi.mean(0))
+    vertices = fit.shape(head, fit.psi.mean(0))
     shadowed, bare = transfer(vertices, vertex_normals(vertices, head.faces), head.faces)
     return {"transfer": shadowed, "transfer0": bare}
 

@@ -74,7 +74,7 @@ def boxes(head: HeadModel, fit: HeadFit, motion: Motion, sweep: np.ndarray, remo
     Returns:
         Boxes within the image.
     """
-    shapes = head.vertices(fit.beta, sweep)
+    shapes = fit.shape(head, sweep)
     moved = np.linalg.norm(shapes - shapes[:1], axis=-1).max(0)
     eyes = _eye_distance(fit, motion)
     swept = shapes[:, (moved > MOVES * eyes) & (head.regions["mouth_interior"] < 0.5)]

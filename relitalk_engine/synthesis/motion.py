@@ -48,7 +48,7 @@ class Motion:
         """Pose of `fit`, actions `psi` [T, E] (the fit's own if absent)."""
         psi = fit.psi if psi is None else psi
         chosen = list(CONTROL)
-        rest = head.at_landmarks(head.vertices(fit.beta, np.zeros(psi.shape[-1], np.float32)))
+        rest = head.at_landmarks(_rest(head, fit))
         eyes = float(np.linalg.norm(rest[_EYES[0]] - rest[_EYES[1]]))
         middle = rest[list(_MOUTH)].mean(0)
         basis = head.at_landmarks(head.expression_basis)
@@ -75,12 +75,17 @@ class Motion:
         return Motion(**{name: getattr(self, name)[frames] for name in self.__dataclass_fields__})
 
 
+def _rest(head: HeadModel, fit: HeadFit) -> np.ndarray:
+    """[V, 3] the person's head without expression."""
+    return fit.shape(head, np.zeros(len(head.expression_names), np.float32))
+
+
 def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """[T, 2 x bands, 2] pixels: at several heights the outermost points of cheeks and jaw on either side.
 
     Which points of the skin these are changes as the head turns; what is seen beside them is not the head.
     """
-    regions, place = head.regions, head.template
+    regions, place, rest = head.regions, head.template, _rest(head, fit)
     bare = (regions["skin"] > 0.5) & (regions["ears"] + regions["scalp"] + regions["neck"] < 0.1)
     chin = head.at_landmarks(place)[152, 1]
     edges = np.linspace(chin + 0.004, -0.015, _BANDS + 1)
@@ -89,8 +94,7 @@ def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -
         part = slice(start, min(start + _CHUNK, len(psi)))
         for band in range(_BANDS):
             chosen = np.flatnonzero(bare & (place[:, 1] >= edges[band]) & (place[:, 1] < edges[band + 1]))
-            shape = place[chosen] + np.tensordot(fit.beta, head.shape_basis[:, chosen], 1)
-            points = shape + np.tensordot(psi[part], head.expression_basis[:, chosen], 1)
+            points = rest[chosen] + np.tensordot(psi[part], head.expression_basis[:, chosen], 1)
             points = np.einsum("tij,tkj->tki", fit.rotation[part], points) + fit.translation[part, None]
             pixels = fit.project(points)
             across = fit.rotation[part, :2, 0] * np.array([1, -1])  # the head's own horizontal in the picture

@@ -10,9 +10,9 @@ from relitalk_engine.config import FitConfig
 from relitalk_engine.errors import ReliTalkError
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.crop import find_crop
-from relitalk_engine.face.fitting import LIPS, OVAL, HeadFit, fit
+from relitalk_engine.face.fitting import HeadFit, fit
 from relitalk_engine.face.head_model import HeadModel
-from relitalk_engine.face.landmarks import Track, track
+from relitalk_engine.face.landmarks import LIPS, OVAL, Track, track
 from relitalk_engine.face.observation import Observer
 from relitalk_engine.media.video import read_frames
 

@@ -27,7 +27,7 @@ def test_driven_lies_in_removed_and_removed_in_the_image(clip):
 def test_removed_holds_every_lip_and_chin_of_the_sweep(clip):
     found, sweep = _boxes(clip)
     for actions in sweep:
-        points = clip.head.at_landmarks(clip.head.vertices(clip.fit.beta, actions))[[13, 14, 61, 291, 152, 17, 0]]
+        points = clip.head.at_landmarks(clip.fit.shape(clip.head, actions))[[13, 14, 61, 291, 152, 17, 0]]
         for t in range(0, len(clip.fit), 7):
             pixels = clip.fit.project(clip.fit.place(points, t))
             x, y, w, h = found.removed[t]
