@@ -112,7 +112,7 @@ def seen(name: str, again: bool = False) -> Clip:
         return np.linalg.norm(points[:, a] - points[:, b], axis=-1)
 
     eyes = apart(33, 263)
-    return Clip(path.name, path, info.fps, fitted, apart(13, 14) / eyes, apart(61, 291) / eyes)
+    return Clip(path.stem, path, info.fps, fitted, apart(13, 14) / eyes, apart(61, 291) / eyes)
 
 
 def learn(
