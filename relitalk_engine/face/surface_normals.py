@@ -17,6 +17,8 @@ SIDE = 224
 """Longest side of the image at which the surface is intersected, pixels."""
 APART = 0.006
 """Metres that the surface stands before the mesh from which on the mesh loses its say."""
+BELIEVED = 0.35
+"""The most that the surface may change the mesh's normal, as a share of its length: some twenty degrees."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,10 @@ def surface_normals(
     near = np.exp(-((away / (0.03 * SIDE)) ** 2))
     beyond = near * cv2.GaussianBlur(found.normal, (0, 0), 0.02 * SIDE) + (1 - near) * body
     spread = np.where(found.mask[..., None], found.normal, beyond)
-    still = cv2.GaussianBlur(full[..., 4:5], (0, 0), soft)[..., None]
-    detailed = full[..., :3] + (1 - still) * enlarge(found.change)
+    still = np.clip(3 * cv2.GaussianBlur(full[..., 4], (0, 0), 0.016 * width), 0, 1)[..., None]
+    change = enlarge(found.change)
+    change *= np.minimum(1, BELIEVED / np.maximum(np.linalg.norm(change, axis=-1, keepdims=True), 1e-6))
+    detailed = full[..., :3] + (1 - still) * change
     normal = sure * detailed + (1 - sure) * enlarge(spread)
     normal[..., 2] = np.maximum(normal[..., 2], 0)
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
