@@ -120,9 +120,9 @@ def bake(path: Path = HEAD_FILE, picture: Path | None = None) -> None:
         if moved > 3e-4 and not any(bad in name for bad in NOT_SHAPE + NOT_FORE):
             labels.append(name)
     segments = _segments(model)
-    eyes = np.unique(faces[segments["eye_l"] | segments["eye_r"]])
     heads, joints = _shapes(model, labels, rng)
-    origin = heads[:, eyes].mean(1, keepdims=True)  # the head's origin lies between the eyes
+    eyes = [list(BONES).index(name) for name in ("eye_l", "eye_r")]
+    origin = joints[:, eyes].mean(1, keepdims=True)  # the head's origin lies between the eyes
     heads, joints = heads - origin, (joints - origin).mean(0)
     mean = heads.mean(0)
     flat = (heads - mean).reshape(len(heads), -1)
