@@ -5,7 +5,6 @@ English only; for other tongues its words are wrong and say so by a low confiden
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,8 +53,7 @@ class WordRecogniser:
         Args:
             samples: [n] float32 mono, 16 kHz, half a minute or less.
         """
-        with ThreadPoolExecutor(2) as pool:  # decoders let go of the interpreter while they work
-            return list(pool.map(self._heard, (self._by_language, self._by_sound), (samples, samples)))
+        return [self._heard(decoder, samples) for decoder in (self._by_language, self._by_sound)]
 
     def _heard(self, decoder: Decoder, samples: np.ndarray) -> list[Phone]:
         sound = _as_pcm(samples)
