@@ -20,10 +20,10 @@ from relitalk_engine.face.heads import load_head
 from relitalk_engine.face.landmarks import Track, track
 from relitalk_engine.face.observation import Observer
 from relitalk_engine.face.residuals import INNER, fitted_landmarks, reprojection
-from relitalk_engine.face.surface import MovedSurface
-from relitalk_engine.face.surface_normals import intersect
-from relitalk_engine.face.surface_training import train_surface
-from relitalk_engine.face.surface_views import View, view
+from relitalk_engine.face.surface.implicit import MovedSurface
+from relitalk_engine.face.surface.normals import intersect
+from relitalk_engine.face.surface.training import train_surface
+from relitalk_engine.face.surface.views import View, view
 
 from .clips import QUIET, REAL, Ready, ready
 

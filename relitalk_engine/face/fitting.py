@@ -15,11 +15,11 @@ from ..config import FitConfig
 from ..events import Reporter
 from .head_model import HeadModel
 from .landmarks import Track, bridge
-from .personal import personal_fields
-from .photometric import Pictures, choose_frames
-from .solver import Solver, start
-from .terms import Evidence
-from .unknowns import View, rotations, start_poses
+from .solving.personal import personal_fields
+from .solving.photometric import Pictures, choose_frames
+from .solving.solver import Solver, start
+from .solving.terms import Evidence
+from .solving.unknowns import View, rotations, start_poses
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import weights
 from ..errors import MissingPart, ReliTalkError
-from . import flame, ict
+from .adapters import flame, ict
 from .head_model import HeadModel
 
 ADAPTERS = {"flame": flame.convert, "ict": ict.convert}

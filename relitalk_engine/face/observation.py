@@ -13,8 +13,8 @@ from .fitting import HeadFit
 from .head_model import HeadModel
 from .matte import Matter
 from .regions import region_maps
-from .surface import MovedSurface
-from .surface_normals import surface_normals
+from .surface.implicit import MovedSurface
+from .surface.normals import surface_normals
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,22 @@ class Observer:
         hits, vertices = self.hits(frame, psi)
         if alpha is None:
             alpha = self._matter.alpha(rgb, interpolate(hits, self._solid, self.head.faces)[..., 0] > 0.99)
-        normal = self._normal(hits, self._normals(vertices, frame), frame, psi, alpha)
-        return Observation(hits, normal, alpha, region_maps(hits, self.head, alpha, rgb))
+        regions = region_maps(hits, self.head, alpha, rgb)
+        normal = self._normal(hits, self._normals(vertices, frame), frame, psi, alpha, regions)
+        return Observation(hits, normal, alpha, regions)
 
     def _normal(
-        self, hits: Hits, normals: np.ndarray, frame: int, psi: np.ndarray | None, alpha: np.ndarray
+        self,
+        hits: Hits,
+        normals: np.ndarray,
+        frame: int,
+        psi: np.ndarray | None,
+        alpha: np.ndarray,
+        regions: dict[str, np.ndarray],
     ) -> np.ndarray:
         """N̂ [H, W, 3]: from the implicit surface where there is one, else from mesh and silhouette."""
         if self.surface is None:
             return normal_map(hits, normals, self._trust, self.head.faces, alpha)
         actions = self.fit.psi[frame] if psi is None else psi
-        return surface_normals(self.surface, self.fit, frame, actions, hits, normals, alpha)
+        loose = np.clip(regions["hair"] + regions["cloth"], 0, 1)
+        return surface_normals(self.surface, self.fit, frame, actions, hits, normals, alpha, loose)

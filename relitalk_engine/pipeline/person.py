@@ -15,7 +15,7 @@ from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from ..face.heads import load_head
 from ..face.observation import Observer
-from ..face.surface import ImplicitSurface, MovedSurface
+from ..face.surface.implicit import ImplicitSurface, MovedSurface
 from ..geometry.surface import vertex_normals
 from ..geometry.visibility import transfer
 from ..lighting.light import Light

@@ -16,8 +16,8 @@ from ..face.heads import load_head
 from ..face.identity import chip_matrix, face_trunk
 from ..face.observation import Observer
 from ..face.residuals import fitted_landmarks, reprojection
-from ..face.surface_training import train_surface
-from ..face.surface_views import View, view
+from ..face.surface.training import train_surface
+from ..face.surface.views import View, view
 from ..media.audio import extract_audio, read_blocks
 from ..media.lossless import LosslessReader
 from ..reflectance.decompose import ClipFrame, train_reflectance

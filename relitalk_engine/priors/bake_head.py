@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..face.embedding import LIP_RING, Parts, embed, paint, portrait
+from ..face.adapters.embedding import LIP_RING, Parts, embed, paint, portrait
 from ..face.head_model import HEAD_FILE, HeadModel
 
 SHAPES = 80

@@ -13,8 +13,8 @@ from scipy.sparse import csc_matrix
 from relitalk_engine.config import FitConfig
 from relitalk_engine.errors import ReliTalkError
 from relitalk_engine.events import Reporter
+from relitalk_engine.face.adapters.flame import read
 from relitalk_engine.face.fitting import fit
-from relitalk_engine.face.flame import read
 from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.heads import load_head
 from relitalk_engine.face.landmarks import OVAL, track

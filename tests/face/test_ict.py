@@ -9,10 +9,10 @@ import pytest
 from relitalk_engine.config import FitConfig
 from relitalk_engine.errors import ReliTalkError
 from relitalk_engine.events import Reporter
+from relitalk_engine.face.adapters.ict import IDENTITIES, KEPT, RANGES, VERTICES, convert, sources
 from relitalk_engine.face.fitting import fit
 from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.heads import load_head
-from relitalk_engine.face.ict import IDENTITIES, KEPT, RANGES, VERTICES, convert, sources
 from relitalk_engine.face.landmarks import track
 from relitalk_engine.face.residuals import fitted_landmarks, reprojection
 from relitalk_engine.media.video import read_frames

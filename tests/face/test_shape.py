@@ -8,12 +8,12 @@ import pytest
 
 from relitalk_engine.config import FitConfig
 from relitalk_engine.events import Reporter
-from relitalk_engine.face.contour import CHEEKS, outline_vertices
 from relitalk_engine.face.fitting import HeadFit, fit
 from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.landmarks import Track, track
-from relitalk_engine.face.personal import personal_fields
-from relitalk_engine.face.terms import LIP_PAIRS
+from relitalk_engine.face.solving.contour import CHEEKS, outline_vertices
+from relitalk_engine.face.solving.personal import personal_fields
+from relitalk_engine.face.solving.terms import LIP_PAIRS
 from relitalk_engine.geometry.raster import cast, interpolate
 from relitalk_engine.geometry.surface import vertex_normals
 from relitalk_engine.lighting import sh

@@ -13,11 +13,11 @@ from relitalk_engine.face.fitting import fit
 from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.landmarks import track
 from relitalk_engine.face.observation import Observer
-from relitalk_engine.face.surface import ImplicitSurface, MovedSurface, Trunk
-from relitalk_engine.face.surface_normals import intersect
-from relitalk_engine.face.surface_shading import Seen, Shading
-from relitalk_engine.face.surface_training import start_surface, train_surface
-from relitalk_engine.face.surface_views import view
+from relitalk_engine.face.surface.implicit import ImplicitSurface, MovedSurface, Trunk
+from relitalk_engine.face.surface.normals import intersect
+from relitalk_engine.face.surface.shading import Seen, Shading
+from relitalk_engine.face.surface.training import start_surface, train_surface
+from relitalk_engine.face.surface.views import view
 from relitalk_engine.lighting import sh
 from relitalk_engine.media.video import read_frames
 

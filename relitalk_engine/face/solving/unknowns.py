@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .head_model import HeadModel
-from .landmarks import EYELIDS, LIPS, OVAL
+from ..head_model import HeadModel
+from ..landmarks import EYELIDS, LIPS, OVAL
 
 RIGID = [k for k in range(468) if k not in OVAL and k not in LIPS and k not in EYELIDS]
 """Landmarks that move little against the skull."""

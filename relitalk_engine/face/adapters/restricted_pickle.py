@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ReliTalkError
+from ...errors import ReliTalkError
 
 HINT = "Use the file as its makers publish it."
 

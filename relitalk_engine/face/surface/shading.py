@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..lighting import sh
-from .fitting import HeadFit
-from .surface import ImplicitSurface, MovedSurface
-from .surface_views import Sight, View
+from ...lighting import sh
+from ..fitting import HeadFit
+from .implicit import ImplicitSurface, MovedSurface
+from .views import Sight, View
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ReliTalkError
+from ...errors import ReliTalkError
+from ..head_model import HeadModel
 from .adopt import above_collar, adopt
-from .head_model import HeadModel
 
 NEUTRAL = "generic_neutral_mesh"
 VERTICES = 26719

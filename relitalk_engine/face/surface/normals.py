@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.intersection import nearest_surface
-from ..geometry.raster import Hits, cast, interpolate
-from ..geometry.surface import inflate
-from .fitting import HeadFit
-from .surface import MovedSurface, visible_trust
-from .surface_start import INNER
+from ...geometry.intersection import nearest_surface
+from ...geometry.raster import Hits, cast, interpolate
+from ...geometry.surface import inflate
+from ..fitting import HeadFit
+from .implicit import MovedSurface, visible_trust
+from .start import INNER
 
 SIDE = 224
 """Longest side of the image at which the surface is intersected, pixels."""
+CALM = 0.05
+"""Blur of the normals of hair and cloth, over SIDE."""
 APART = 0.006
 """Metres that the surface stands before the mesh from which on the mesh loses its say."""
 BELIEVED = 0.35
@@ -91,11 +93,12 @@ def surface_normals(
     hits: Hits,
     mesh: np.ndarray,
     alpha: np.ndarray,
+    loose: np.ndarray,
 ) -> np.ndarray:
     """The normal N̂ of one frame.
 
     On the trusted part of the head it is the mesh's own, changed by what training changed in the surface's gradient;
-    elsewhere it is the gradient. Beyond the surface its outline goes on, and further out, where the matte shows what
+    elsewhere it is the gradient, calmed on hair and cloth, of which the surface knows the outline alone. Beyond the surface its outline goes on, and further out, where the matte shows what
     the surface knows nothing of (a hand), the inflated silhouette.
 
     Args:
@@ -106,6 +109,7 @@ def surface_normals(
         hits: what the pixels see of the head's mesh, [H, W].
         mesh: [V, 3] the mesh's vertex normals, camera frame.
         alpha: [H, W] the matte.
+        loose: [H, W] hair and cloth, 0..1.
 
     Returns:
         [H, W, 3] float32 unit normals, camera frame, z never negative.
@@ -129,6 +133,7 @@ def surface_normals(
     gap = np.where(both, depth, 0) - np.where(both, found.depth, 0)  # hair in front of the mesh hides it
     agree = enlarge(np.clip(2 - gap / APART, 0, 1).astype(np.float32))
     sure = (full[..., 3] * np.maximum(agree, full[..., 4]) * hits.mask)[..., None]
+    sure *= 1 - loose[..., None]
     soft = 0.004 * width
     sure = cv2.GaussianBlur(sure, (0, 0), soft)[..., None]
     away = cv2.distanceTransform((~found.mask).astype(np.uint8), cv2.DIST_L2, 5)[..., None]
@@ -136,6 +141,8 @@ def surface_normals(
     near = np.exp(-((away / (0.03 * SIDE)) ** 2))
     beyond = near * cv2.GaussianBlur(found.normal, (0, 0), 0.02 * SIDE) + (1 - near) * body
     spread = np.where(found.mask[..., None], found.normal, beyond)
+    hangs = cv2.resize(loose, size[::-1], interpolation=cv2.INTER_AREA)[..., None]
+    spread = spread + hangs * (_calmed(spread, hangs) - spread)
     still = np.clip(3 * cv2.GaussianBlur(full[..., 4], (0, 0), 0.016 * width), 0, 1)[..., None]
     change = enlarge(found.change)
     change *= np.minimum(1, BELIEVED / np.maximum(np.linalg.norm(change, axis=-1, keepdims=True), 1e-6))
@@ -144,3 +151,12 @@ def surface_normals(
     normal[..., 2] = np.maximum(normal[..., 2], 0)
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
     return normal.astype(np.float32)
+
+
+def _calmed(normals: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Normals [h, w, 3] without creases where `where` [h, w, 1] is 1."""
+    import cv2
+
+    reach = CALM * SIDE
+    weight = cv2.GaussianBlur(where, (0, 0), reach)[..., None]
+    return cv2.GaussianBlur(normals * where, (0, 0), reach) / np.maximum(weight, 1e-3)

@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ReliTalkError
+from ...errors import ReliTalkError
+from ..head_model import HeadModel
 from .adopt import above_collar, adopt
-from .head_model import HeadModel
 from .restricted_pickle import read_arrays
 
 IDENTITY, EXPRESSION = 300, 100

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config import SurfaceConfig
-from ..events import Reporter
-from ..geometry.surface import vertex_normals
-from .fitting import HeadFit
-from .head_model import HeadModel
-from .surface import ImplicitSurface, MovedSurface, Trunk, start_skinning
-from .surface_field import SplineField, at, lookup, slopes
-from .surface_shading import Frame, Shading
-from .surface_start import covering_grid, neck_rim, outer_faces, start_distance
-from .surface_views import Rays, View, bare_skin, choose_frames, sights, silhouette_rays
+from ...config import SurfaceConfig
+from ...events import Reporter
+from ...geometry.surface import vertex_normals
+from ..fitting import HeadFit
+from ..head_model import HeadModel
+from .field import SplineField, at, lookup, slopes
+from .implicit import ImplicitSurface, MovedSurface, Trunk, start_skinning
+from .shading import Frame, Shading
+from .start import covering_grid, neck_rim, outer_faces, start_distance
+from .views import Rays, View, bare_skin, choose_frames, sights, silhouette_rays
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..geometry.grid import Grid
+from ...geometry.grid import Grid
 
 if TYPE_CHECKING:
     from torch import Tensor

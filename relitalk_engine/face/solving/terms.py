@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..config import FitConfig
+from ...config import FitConfig
+from ..head_model import HeadModel
+from ..landmarks import EYELIDS, IRISES, LIPS, OVAL, Track
 from .contour import CHEEKS, Outline
-from .head_model import HeadModel
-from .landmarks import EYELIDS, IRISES, LIPS, OVAL, Track
 from .unknowns import RIGID, Unknowns, View
 
 LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .head_model import HeadModel
+from ..head_model import HeadModel
 from .unknowns import PointModel, Unknowns, View, placed
 
 CHEEKS = [454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234]

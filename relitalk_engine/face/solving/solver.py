@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..config import FitConfig
-from ..events import Reporter
-from .head_model import HeadModel
+from ...config import FitConfig
+from ...events import Reporter
+from ..head_model import HeadModel
 from .photometric import Pictures
 from .terms import LEAST_DOUBT, Evidence, Habits
 from .unknowns import PointModel, Unknowns, placed

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ReliTalkError
-from ..geometry.raster import Hits, cast, interpolate
-from ..geometry.surface import vertex_normals
-from .landmarks import FaceTracker
+from ...errors import ReliTalkError
+from ...geometry.raster import Hits, cast, interpolate
+from ...geometry.surface import vertex_normals
+from ..landmarks import FaceTracker
 
 LIP_RING = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
 LIPS = LIP_RING + [

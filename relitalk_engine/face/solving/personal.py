@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .head_model import HeadModel
+from ..head_model import HeadModel
 
 SCALES = ((0.045, 0.004, 60), (0.022, 0.0025, 140))
 """Reach of a displacement, its standard deviation (both metres), and centres at most: the broad and the fine."""

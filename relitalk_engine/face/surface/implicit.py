@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.grid import Grid, zero_level
-from .fitting import HeadFit
-from .head_model import HeadModel
-from .surface_start import outer_faces
+from ...geometry.grid import Grid, zero_level
+from ..fitting import HeadFit
+from ..head_model import HeadModel
+from .start import outer_faces
 
 FOLLOW = 0.03
 """Distance from the head's mesh over which its expression fades out, metres."""

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry.raster import cast
-from ..lighting import sh
-from ..media.images import srgb_to_linear
-from .head_model import HeadModel
+from ...geometry.raster import cast
+from ...lighting import sh
+from ...media.images import srgb_to_linear
+from ..head_model import HeadModel
 from .terms import soft
 from .unknowns import PointModel, Unknowns, View, rotations
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.surface import vertex_normals
-from .head_model import HeadModel
+from ...geometry.surface import vertex_normals
+from ..head_model import HeadModel
 
 PARTS = ("eye_l", "eye_r", "mouth_interior", "skin")
 """Each part of the other head looks for its like in the same part of Anny's; the sockets count as skin."""

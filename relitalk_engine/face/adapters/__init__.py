@@ -1,0 +1,1 @@
+"""Reads the head models of a user's own files."""

@@ -1,0 +1,1 @@
+"""The terms of the whole-clip fit, and what minimises them."""

@@ -1,0 +1,1 @@
+"""The implicit surface around the fitted head."""
