@@ -98,8 +98,9 @@ def surface_normals(
     """The normal N̂ of one frame.
 
     On the trusted part of the head it is the mesh's own, changed by what training changed in the surface's gradient;
-    elsewhere it is the gradient, calmed on hair and cloth, of which the surface knows the outline alone. Beyond the surface its outline goes on, and further out, where the matte shows what
-    the surface knows nothing of (a hand), the inflated silhouette.
+    elsewhere it is the gradient, calmed on hair and cloth, of which the surface knows little but the outline. Beyond
+    the surface its outline goes on, and further out, where the matte shows what the surface knows nothing of (a hand),
+    the inflated silhouette.
 
     Args:
         moved: the surface on its head.
