@@ -88,11 +88,11 @@ def train_surface(
     """
     rng = np.random.default_rng(seed)
     frames = choose_frames(fit, config.frames)
-    views = [look(int(frame)) for frame in reporter.steps("surface_views", frames)]
+    views = [look(int(frame)) for frame in reporter.steps("surface: looking", frames)]
     surface = start_surface(head, fit, config.voxel)
     moved = MovedSurface(surface, head, fit)
     rays = [
-        silhouette_rays(surface, moved, fit, seen, config.rays, rng) for seen in reporter.steps("surface_rays", views)
+        silhouette_rays(surface, moved, fit, seen, config.rays, rng) for seen in reporter.steps("surface: outlines", views)
     ]
     open_air = free_space(moved, bare_skin(head, fit, views))
     rounds, total = max(1, config.rounds), config.steps
