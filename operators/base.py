@@ -118,3 +118,17 @@ class OfJob:
         if found is None:
             self.report({"ERROR"}, f"There is no job {self.job}." if self.job else "No job runs.")
         return found
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do what the class does to the job, its errors as reports."""
+        job = self.chosen()
+        if job is None:
+            return {"CANCELLED"}
+        try:
+            return self.act(context, job)
+        except ReliTalkError as error:
+            return refuse(self, error)
+
+    def act(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
+        """What the class does to the job."""
+        raise NotImplementedError

@@ -43,18 +43,12 @@ class RELITALK_OT_cancel(OfJob, Operator):
     def poll(cls, context):
         return allowed(cls, context, _none_runs)
 
-    def execute(self, context):
-        job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
+    def act(self, context, job):
         job.refresh()
         if job.state.ended:
             self.report({"ERROR"}, f"{job.order.title} has ended already.")
             return {"CANCELLED"}
-        try:
-            job.cancel()
-        except ReliTalkError as error:
-            return refuse(self, error)
+        job.cancel()
         self.report({"INFO"}, f"{job.order.title} stops within seconds")
         return {"FINISHED"}
 
@@ -70,11 +64,7 @@ class RELITALK_OT_resume_job(OfJob, Waiting, Operator):
     def poll(cls, context):
         return allowed(cls, context, _none_stopped)
 
-    def execute(self, context):
-        job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
-
+    def act(self, context, job):
         def then(done):
             if done.order.kind == "train":
                 settings.get(context).subject = done.order.result
@@ -89,14 +79,8 @@ class RELITALK_OT_place_job(OfJob, Operator):
     bl_label = "Place"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
-        job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
-        try:
-            place(self, context, job.order.result, job.order.frame_start)
-        except ReliTalkError as error:
-            return refuse(self, error)
+    def act(self, context, job):
+        place(self, context, job.order.result, job.order.frame_start)
         return {"FINISHED"}
 
 
@@ -107,10 +91,7 @@ class RELITALK_OT_use_subject(OfJob, Operator):
     bl_label = "Use Subject"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
-        job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
+    def act(self, context, job):
         if not (Path(job.order.result) / "subject.json").is_file():
             self.report({"ERROR"}, f"There is no subject at {job.order.result}. It may have moved.")
             return {"CANCELLED"}
@@ -130,10 +111,7 @@ class RELITALK_OT_open_job(OfJob, Operator):
     def poll(cls, context):
         return allowed(cls, context, _no_jobs)
 
-    def execute(self, context):
-        job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
+    def act(self, context, job):
         result = Path(job.order.result)
         bpy.ops.wm.path_open(filepath=str(result if result.is_dir() else job.folder))
         return {"FINISHED"}
@@ -150,10 +128,7 @@ class RELITALK_OT_copy_report(OfJob, Operator):
     def poll(cls, context):
         return allowed(cls, context, _no_jobs)
 
-    def execute(self, context):
-        job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
+    def act(self, context, job):
         context.window_manager.clipboard = f"Blender {bpy.app.version_string}\n{job.report()}"
         self.report({"INFO"}, f"The report of {job.order.title} is in the clipboard")
         return {"FINISHED"}
@@ -170,14 +145,8 @@ class RELITALK_OT_remove_job(OfJob, Operator):
     def poll(cls, context):
         return allowed(cls, context, _no_jobs)
 
-    def execute(self, context):
-        job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
-        try:
-            jobs.remove(job)
-        except ReliTalkError as error:
-            return refuse(self, error)
+    def act(self, context, job):
+        jobs.remove(job)
         watch.forget(job)
         return {"FINISHED"}
 
@@ -212,10 +181,7 @@ class RELITALK_OT_tell(OfJob, Operator):
     bl_label = "Tell"
     bl_options = {"INTERNAL"}
 
-    def execute(self, context):
-        job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
+    def act(self, context, job):
         for warning in job.warnings:
             self.report({"WARNING"}, warning)
         if job.state is jobs.State.FAILED:
