@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,10 @@ SEEN = 0.3
 """How often and how steadily a pixel is seen from which on it is known."""
 CARRIED = 0.02
 """Distance from what is known at which trust has fallen to 1/e, as a share of the frame's width."""
+
+
+Cover = Callable[[int, np.ndarray], tuple[np.ndarray, tuple[slice, slice]]]
+"""From a frame's number and its pixels [H, W, 3] to the covered frame, and the rows and columns that are covered."""
 
 
 class Frames(Protocol):
@@ -77,7 +81,7 @@ class Backdrop:
         return cls(np.ascontiguousarray(rgba[..., 2::-1]), np.ascontiguousarray(rgba[..., 3]))
 
 
-def find_backdrop(frames: Frames, reporter: Reporter | None = None) -> Backdrop:
+def find_backdrop(frames: Frames, reporter: Reporter | None = None, cover: Cover | None = None) -> Backdrop:
     """The background behind a moving person.
 
     Every pixel's median over an even sample of the frames in which it is surely background. Where the camera moves
@@ -86,6 +90,7 @@ def find_backdrop(frames: Frames, reporter: Reporter | None = None) -> Backdrop:
     Args:
         frames: [H, W, 3] uint8 each.
         reporter: hears the progress and may cancel.
+        cover: a frame with a part of it covered, and which part: nothing is learnt from what lies there.
     """
     import cv2
 
@@ -99,8 +104,12 @@ def find_backdrop(frames: Frames, reporter: Reporter | None = None) -> Backdrop:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
     with Segmenter() as segmenter:
         for k, index in enumerate(reporter.steps("backdrop", chosen)):
-            seen[k] = frames[int(index)]
+            seen[k], where = frames[int(index)], None
+            if cover is not None:
+                seen[k], where = cover(int(index), seen[k])
             free[k] = cv2.dilate((segmenter.mask(seen[k]) > SURE).astype(np.uint8), disc) == 0
+            if where is not None:
+                free[k][where] = False
     colour, change = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     for rows in _bands(height):
         colour[rows], change[rows] = _median(seen[:, rows], free[:, rows])

@@ -94,13 +94,16 @@ class StandIn:
         middle = middle + np.array([[c, -s], [s, c]]) @ offset
         return np.array([*middle / self.reach, turn, zoom]) / GRID
 
-    def cover(self, frame: np.ndarray, place: np.ndarray, above: float) -> np.ndarray:
-        """The frame with its lower face replaced by this one's.
+    def cover(self, frame: np.ndarray, place: np.ndarray, above: float) -> tuple[np.ndarray, tuple[slice, slice]]:
+        """Replace a frame's lower face by this one's.
 
         Args:
             frame: [H, W, 3] uint8.
             place: [4] as `place` gives it.
             above: upper edge of the cover over the nose's base, in outer-eye distances, negative upwards.
+
+        Returns:
+            The covered frame, and the rows and columns that are covered.
         """
         import cv2
 
@@ -115,8 +118,9 @@ class StandIn:
         y0, y1 = (int(np.clip(nose[1] + s * scale * self.reach, 0, height)) for s in (above, BELOW))
         covered = frame.copy()
         warped = cv2.warpAffine(self.image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-        covered[y0:y1, x0:x1] = warped[y0:y1, x0:x1]
-        return covered
+        where = slice(y0, y1), slice(x0, x1)
+        covered[where] = warped[where]
+        return covered, where
 
 
 def track_coarsely(frames: Rows[np.ndarray], stand_in: StandIn, reporter: Reporter) -> Track:
@@ -149,7 +153,7 @@ def track_coarsely(frames: Rows[np.ndarray], stand_in: StandIn, reporter: Report
                     continue
                 place = np.round(stand_in.place(near[:, :2]))
             for _ in range(LOOKS):  # a quick head has left the place where it was covered
-                near = tracker.detect(stand_in.cover(frame, place, HIDE_NOSE))
+                near = tracker.detect(stand_in.cover(frame, place, HIDE_NOSE)[0])
                 if near is None:
                     break
                 steps = stand_in.place(near[:, :2])
@@ -252,7 +256,7 @@ def track_covered(
                 continue
             carried, found = carry_over(known, frame, seen)
             place = known.place(seen, carried, found)
-            again = tracker.detect(known.cover(frame, place, HIDE_MOUTH))
+            again = tracker.detect(known.cover(frame, place, HIDE_MOUTH)[0])
             points.append(seen if again is None else again)
     finally:
         tracker.close()

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..errors import ReliTalkError
 from ..events import Reporter
-from ..face.backdrop import Backdrop, find_backdrop
+from ..face.backdrop import Backdrop, Cover, find_backdrop
 from ..face.fitting import HeadFit, fit
-from ..face.stand_in import StandIn, nearest_pose, track_coarsely, track_covered
+from ..face.landmarks import Track
+from ..face.stand_in import HIDE_MOUTH, StandIn, nearest_pose, track_coarsely, track_covered
 from ..media.lossless import LosslessReader
 from ..media.video import read_frames
 from ..reflectance.model import FramePasses
@@ -74,11 +75,11 @@ class ClipBase:
 class VideoBase:
     """Another clip of the same person. See `Base`."""
 
-    def __init__(self, footage: Footage, fitted: HeadFit, frames: Path, reporter: Reporter) -> None:
+    def __init__(self, footage: Footage, fitted: HeadFit, frames: Path, backdrop: Backdrop) -> None:
         self.fit, self.fps, self.crop, self.start = fitted, footage.fps, footage.crop, footage.start
         self.source, self.source_size = footage.clip.path, (footage.clip.width, footage.clip.height)
         self._frames = LosslessReader(frames)
-        self.backdrop: Backdrop | None = find_backdrop(self._frames, reporter)
+        self.backdrop: Backdrop | None = backdrop
 
     def rgb(self, frame: int) -> np.ndarray:
         """[H, W, 3] uint8."""
@@ -114,27 +115,37 @@ def open_video(
         duration: seconds that are needed; None: to the end.
     """
     footage = ingest(video, start, duration, scratch, reporter)
-    track = footage.track
-    if not mouth_matters:
-        known = person.fit
-        with LosslessReader(scratch) as frames:
-            usable = np.flatnonzero(known.valid)
-
-            def stand_in(k: int) -> StandIn:
-                return StandIn(person.frames[int(k)], known.landmarks[k])
-
-            # one that the footage has no say in: the pose that the clip is in most
-            usual = np.einsum("tij,ij->t", known.rotation[usable], known.rotation[usable].mean(0)).argmax()
-            coarse = track_coarsely(frames, stand_in(int(usable[usual])), reporter)
-            near = [int(usable[nearest_pose(p, known.landmarks[usable])]) for p in coarse.points]
-            track = track_covered(frames, coarse, _StandIns(stand_in, near), reporter)
     size = footage.crop[3], footage.crop[2]
-    config = person_fit_config(person)
-    fitted = fit(
-        track, person.head, size, config, reporter, known=person.fit, upper_only=not mouth_matters,
-        fps=float(footage.fps), device=person.device,
-    )  # fmt: skip
-    return VideoBase(footage, fitted, scratch, reporter)
+    with LosslessReader(scratch) as frames:
+        track, cover = (footage.track, None) if mouth_matters else _follow_covered(person, frames, reporter)
+        fitted = fit(
+            track, person.head, size, person_fit_config(person), reporter, known=person.fit,
+            upper_only=not mouth_matters, fps=float(footage.fps), device=person.device,
+        )  # fmt: skip
+        backdrop = find_backdrop(frames, reporter, cover)
+    return VideoBase(footage, fitted, scratch, backdrop)
+
+
+def _follow_covered(person: Person, frames: LosslessReader, reporter: Reporter) -> tuple[Track, Cover]:
+    """Follow a face by its upper half; with the track comes what covers the lower half of any frame."""
+    known = person.fit
+    usable = np.flatnonzero(known.valid)
+
+    def stand_in(k: int) -> StandIn:
+        return StandIn(person.frames[int(k)], known.landmarks[k])
+
+    # one that the footage has no say in: the pose that the clip is in most
+    usual = np.einsum("tij,ij->t", known.rotation[usable], known.rotation[usable].mean(0)).argmax()
+    coarse = track_coarsely(frames, stand_in(int(usable[usual])), reporter)
+    near = [int(usable[nearest_pose(p, known.landmarks[usable])]) for p in coarse.points]
+    stand_ins = _StandIns(stand_in, near)
+    track = track_covered(frames, coarse, stand_ins, reporter)
+
+    def cover(index: int, frame: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]]:
+        face = stand_ins[index]
+        return face.cover(frame, face.place(track.points[index]), HIDE_MOUTH)
+
+    return track, cover
 
 
 def person_fit_config(person: Person):
