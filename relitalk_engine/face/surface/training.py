@@ -92,7 +92,8 @@ def train_surface(
     surface = start_surface(head, fit, config.voxel)
     moved = MovedSurface(surface, head, fit)
     rays = [
-        silhouette_rays(surface, moved, fit, seen, config.rays, rng) for seen in reporter.steps("surface: outlines", views)
+        silhouette_rays(surface, moved, fit, seen, config.rays, rng)
+        for seen in reporter.steps("surface: outlines", views)
     ]
     open_air = free_space(moved, bare_skin(head, fit, views))
     rounds, total = max(1, config.rounds), config.steps
