@@ -1,7 +1,5 @@
 """The head fitted to what is known: its own projections, and the sample clip."""
 
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,25 +9,22 @@ from relitalk_engine.errors import ReliTalkError
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.crop import find_crop
 from relitalk_engine.face.fitting import HeadFit, fit
-from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.landmarks import LIPS, OVAL, Track, track
 from relitalk_engine.face.observation import Observer
-from relitalk_engine.media.video import read_frames
 
-SAMPLE = Path(__file__).resolve().parents[2] / "presets" / "sample" / "sample.mp4"
 FRAMES = 30
 
 
 @pytest.fixture(scope="module")
-def head():
+def head(anny):
     """The head model that ships."""
-    return HeadModel.read()
+    return anny
 
 
 @pytest.fixture(scope="module")
-def frames():
+def frames(sample_frames):
     """The sample's first frames."""
-    return list(islice(read_frames(SAMPLE), FRAMES))
+    return sample_frames[:FRAMES]
 
 
 @pytest.fixture(scope="module")

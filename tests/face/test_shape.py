@@ -1,7 +1,5 @@
 """What the fit adds to landmarks: the outline, the tracker's depth, the pictures, a camera that is given."""
 
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ import pytest
 from relitalk_engine.config import FitConfig
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.fitting import HeadFit, fit
-from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.landmarks import Track, track
 from relitalk_engine.face.solving.contour import CHEEKS, outline_vertices
 from relitalk_engine.face.solving.personal import personal_fields
@@ -18,17 +15,15 @@ from relitalk_engine.geometry.raster import cast, interpolate
 from relitalk_engine.geometry.surface import vertex_normals
 from relitalk_engine.lighting import sh
 from relitalk_engine.media.images import encode_uint8
-from relitalk_engine.media.video import read_frames
 
-SAMPLE = Path(__file__).resolve().parents[2] / "presets" / "sample" / "sample.mp4"
 QUIET = Reporter(quiet=True)
 SIZE = (240, 240)
 
 
 @pytest.fixture(scope="module")
-def head():
+def head(anny):
     """The head model that ships."""
-    return HeadModel.read()
+    return anny
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +125,8 @@ def test_a_given_focal_length_is_kept(head, tracked):
     assert fitted.focal == 900
 
 
-def test_lips_meet_where_they_meet_in_the_clip(head):
-    frames = list(islice(read_frames(SAMPLE), 50))
+def test_lips_meet_where_they_meet_in_the_clip(head, sample_frames):
+    frames = sample_frames
     found = track(frames, len(frames), QUIET)
     fitted = fit(found, head, frames[0].shape[:2], FitConfig(), QUIET)
     eyes = found.inter_ocular()

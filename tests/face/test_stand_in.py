@@ -1,7 +1,5 @@
 """Footage whose mouth is hidden: what happens there must not matter."""
 
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,15 +7,12 @@ import pytest
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.landmarks import track
 from relitalk_engine.face.stand_in import ANCHORS, StandIn, carry_over, nearest_pose, track_coarsely, track_covered
-from relitalk_engine.media.video import read_frames
-
-SAMPLE = Path(__file__).resolve().parents[2] / "presets" / "sample" / "sample.mp4"
 
 
 @pytest.fixture(scope="module")
-def clip():
+def clip(sample_frames):
     """Frames of the sample and their landmarks."""
-    frames = list(islice(read_frames(SAMPLE), 40))
+    frames = sample_frames[:40]
     return frames, track(frames, len(frames), Reporter(quiet=True)).points
 
 

@@ -1,8 +1,6 @@
 """The implicit surface on the sample, trained for a few steps, and its parts against what can be worked out."""
 
 from dataclasses import replace
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ import pytest
 from relitalk_engine.config import FitConfig, SurfaceConfig
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.fitting import fit
-from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.landmarks import track
 from relitalk_engine.face.observation import Observer
 from relitalk_engine.face.surface.implicit import ImplicitSurface, MovedSurface, Trunk
@@ -19,21 +16,19 @@ from relitalk_engine.face.surface.shading import Seen, Shading
 from relitalk_engine.face.surface.training import start_surface, train_surface
 from relitalk_engine.face.surface.views import view
 from relitalk_engine.lighting import sh
-from relitalk_engine.media.video import read_frames
 
-SAMPLE = Path(__file__).resolve().parents[2] / "presets" / "sample" / "sample.mp4"
 FRAMES = 14
 TINY = SurfaceConfig(steps=24, rounds=2, frames=6, rays=150, voxel=0.01)
 
 
 @pytest.fixture(scope="module")
-def head():
-    return HeadModel.read()
+def head(anny):
+    return anny
 
 
 @pytest.fixture(scope="module")
-def frames():
-    return list(islice(read_frames(SAMPLE), FRAMES))
+def frames(sample_frames):
+    return sample_frames[:FRAMES]
 
 
 @pytest.fixture(scope="module")

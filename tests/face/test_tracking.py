@@ -1,7 +1,5 @@
 """Clips that are hard to follow, made from the sample, and clips that hold no face to follow."""
 
-from itertools import islice
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,19 +11,16 @@ from relitalk_engine.errors import ReliTalkError
 from relitalk_engine.events import Reporter
 from relitalk_engine.face.checks import refuse_small
 from relitalk_engine.face.fitting import fit
-from relitalk_engine.face.head_model import HeadModel
 from relitalk_engine.face.landmarks import track
 from relitalk_engine.geometry.raster import cast, interpolate
-from relitalk_engine.media.video import read_frames
 
-SAMPLE = Path(__file__).resolve().parents[2] / "presets" / "sample" / "sample.mp4"
 FRAMES = 24
 
 
 @pytest.fixture(scope="module")
-def frames():
+def frames(sample_frames):
     """Frames of the sample."""
-    return list(islice(read_frames(SAMPLE), FRAMES))
+    return sample_frames[:FRAMES]
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +30,10 @@ def followed(frames):
 
 
 @pytest.fixture(scope="module")
-def turned(frames, followed):
+def turned(frames, followed, anny):
     """Makes pictures of the sample's person, turned to the side by some degrees."""
-    head = HeadModel.read()
-    fitted = fit(followed, head, frames[0].shape[:2], FitConfig(iterations=150), Reporter(quiet=True))
-    vertices = fitted.vertices(head, 0)
+    fitted = fit(followed, anny, frames[0].shape[:2], FitConfig(iterations=150), Reporter(quiet=True))
+    vertices = fitted.vertices(anny, 0)
     seen = fitted.project(vertices).astype(np.float32) - 0.5
     colours = cv2.remap(frames[0], seen[:, :1], seen[:, 1:], cv2.INTER_LINEAR)[:, 0].astype(np.float32)
     middle = fitted.translation[0]
@@ -47,8 +41,8 @@ def turned(frames, followed):
     def picture(degrees):
         c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
         moved = ((vertices - middle) @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]) + middle).astype(np.float32)
-        hits = cast(moved, head.faces, fitted.focal, fitted.center, fitted.size)
-        return np.where(hits.mask[..., None], interpolate(hits, colours, head.faces), 120).astype(np.uint8)
+        hits = cast(moved, anny.faces, fitted.focal, fitted.center, fitted.size)
+        return np.where(hits.mask[..., None], interpolate(hits, colours, anny.faces), 120).astype(np.uint8)
 
     return picture
 
@@ -107,13 +101,12 @@ def test_a_face_found_again_is_the_same_persons(frames, followed):
     assert right[:8].all() and right[14:].all()
 
 
-def test_landmarks_that_no_pose_explains_are_bridged(followed, frames):
-    head = HeadModel.read()
+def test_landmarks_that_no_pose_explains_are_bridged(followed, frames, anny):
     points = followed.points.copy()
     points[9] = points[9] * np.float32([1, 0.5]) + np.float32([60, 40])
     wrong = type(followed)(points, followed.valid, 1, followed.depth)
     config, quiet, size = FitConfig(iterations=150), Reporter(quiet=True), frames[0].shape[:2]
-    fitted = fit(wrong, head, size, config, quiet)
+    fitted = fit(wrong, anny, size, config, quiet)
     assert not fitted.valid[9] and fitted.valid.sum() == FRAMES - 1
     usual = np.linalg.norm(np.diff(fitted.translation, axis=0), axis=1)
     assert usual[8:10].max() < 4 * np.median(usual) + 0.002
