@@ -12,12 +12,9 @@ import numpy as np
 
 from relitalk_engine.config import FitConfig, SpeechConfig
 from relitalk_engine.evaluate.metrics import correlation
-from relitalk_engine.events import Reporter
-from relitalk_engine.face.crop import find_crop
 from relitalk_engine.face.fitting import HeadFit, fit
 from relitalk_engine.face.head_model import HeadModel
-from relitalk_engine.face.landmarks import track
-from relitalk_engine.media import audio, video
+from relitalk_engine.media import audio
 from relitalk_engine.speech import visemes
 from relitalk_engine.speech.features import PhoneFeatures
 from relitalk_engine.speech.model import SpeechModel
@@ -25,9 +22,9 @@ from relitalk_engine.speech.training import train_speech
 from relitalk_engine.speech.words import Phone, WordRecogniser
 
 from . import runs
+from .clips import QUIET, ready
 
 RATE = 16000
-QUIET = Reporter(quiet=True)
 LAGS = range(-4, 5)
 TOUCHING = 0.012
 """Gap of the inner lips over the distance of the outer eye corners at which they count as closed."""
@@ -95,15 +92,10 @@ def seen(name: str, again: bool = False) -> Clip:
     """
     from safetensors.numpy import load_file, save_file
 
-    path = runs.data(f"{name}.mp4")
-    place = runs.RESULTS / f"{path.parent.name}_{path.stem}_head.safetensors"
-    info = video.probe(path)
+    clip = ready(name, again)
+    place = runs.RESULTS / f"{clip.path.parent.name}_{clip.path.stem}_head.safetensors"
     if again or not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        tracked = track(video.read_frames(path), info.frames, QUIET)
-        x, y, width, height = find_crop(tracked, info.width, info.height)
-        tracked.points[..., :2] -= (x, y)
-        fitted = fit(tracked, HeadModel.read(), (height, width), FitConfig(), QUIET, fps=float(info.fps))
+        fitted = fit(clip.track, HeadModel.read(), clip.size, FitConfig(), QUIET, fps=float(clip.fps))
         save_file({k: np.ascontiguousarray(v) for k, v in fitted.tensors().items()}, place)
     fitted = HeadFit.from_tensors(load_file(place))
     points = fitted.landmarks
@@ -112,7 +104,7 @@ def seen(name: str, again: bool = False) -> Clip:
         return np.linalg.norm(points[:, a] - points[:, b], axis=-1)
 
     eyes = apart(33, 263)
-    return Clip(path.stem, path, info.fps, fitted, apart(13, 14) / eyes, apart(61, 291) / eyes)
+    return Clip(clip.path.stem, clip.path, clip.fps, fitted, apart(13, 14) / eyes, apart(61, 291) / eyes)
 
 
 def learn(

@@ -6,12 +6,10 @@ import numpy as np
 
 from .fitting import HeadFit
 from .head_model import HeadModel
-from .landmarks import OVAL
+from .landmarks import LIPS_INNER, OUTER_EYES, OVAL
 
 INNER = [k for k in range(468) if k not in OVAL]
 """Landmarks that stick to the skin; the outline slides over it."""
-LIPS_INNER = (13, 14)
-OUTER_EYES = (33, 263)
 LIDS = ((159, 145, 33, 133), (386, 374, 263, 362))
 """Upper lid, lower lid, outer and inner corner: right eye, left eye."""
 
