@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 from bpy.types import Operator
 
-from ..relitalk_addon import compat, jobs, preferences, settings, watch
+from ..relitalk_addon import compat, jobs, portraits, preferences, settings, stage, watch
 from ..relitalk_addon.engine import ReliTalkError
 
 ARGUMENT = {"SKIP_SAVE"}
@@ -56,6 +56,21 @@ def refuse(operator: Operator, error: ReliTalkError) -> set[str]:
     """Say why nothing was done."""
     operator.report({"ERROR"}, str(error))
     return {"CANCELLED"}
+
+
+class Told:
+    """An operator whose errors are told to the user."""
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do what the class does."""
+        try:
+            return self.act(context)
+        except ReliTalkError as error:
+            return refuse(self, error)
+
+    def act(self, context: bpy.types.Context) -> set[str]:
+        """What the class does; a ReliTalkError says why it cannot."""
+        raise NotImplementedError
 
 
 class Argued:
@@ -105,7 +120,7 @@ class Waiting:
         return {"FINISHED"}
 
 
-class OfJob:
+class OfJob(Told):
     """An operator that works on a job: the one that is named, else the chosen one, else the newest that runs."""
 
     job: StringProperty(
@@ -119,16 +134,33 @@ class OfJob:
             self.report({"ERROR"}, f"There is no job {self.job}." if self.job else "No job runs.")
         return found
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Do what the class does to the job, its errors as reports."""
+    def act(self, context: bpy.types.Context) -> set[str]:
+        """Find the job, and do to it what the class does."""
         job = self.chosen()
-        if job is None:
-            return {"CANCELLED"}
-        try:
-            return self.act(context, job)
-        except ReliTalkError as error:
-            return refuse(self, error)
+        return {"CANCELLED"} if job is None else self.act_on(context, job)
 
-    def act(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
+    def act_on(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
         """What the class does to the job."""
         raise NotImplementedError
+
+
+class OfTake(Argued, Told):
+    """An operator that works on a take: the one that is named, else the portrait's, else the newest."""
+
+    take: StringProperty(
+        name="Take", subtype="DIR_PATH", options=PATH, description="Its folder; empty: the portrait's, or the newest",
+    )
+    frame_start: IntProperty(name="Start Frame", options=ARGUMENT, description="Scene frame of the take's first frame")
+
+    def chosen(self, context: bpy.types.Context) -> tuple[stage.Take, int, bpy.types.Object | None]:
+        """The take that is meant, where it begins, and the portrait that shows it, if one does.
+
+        Raises:
+            ReliTalkError: there is no such take.
+        """
+        portrait = portraits.portrait(context)
+        if portrait is not None and not self.take:
+            start = self.frame_start if self.properties.is_property_set("frame_start") else portrait.relitalk.start
+            return portraits.take_of(portrait), start, portrait
+        take = stage.open_take(settings.existing_take(self.value(context, "take")))
+        return take, self.value(context, "frame_start"), None

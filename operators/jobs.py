@@ -43,7 +43,7 @@ class RELITALK_OT_cancel(OfJob, Operator):
     def poll(cls, context):
         return allowed(cls, context, _none_runs)
 
-    def act(self, context, job):
+    def act_on(self, context, job):
         job.refresh()
         if job.state.ended:
             self.report({"ERROR"}, f"{job.order.title} has ended already.")
@@ -64,7 +64,7 @@ class RELITALK_OT_resume_job(OfJob, Waiting, Operator):
     def poll(cls, context):
         return allowed(cls, context, _none_stopped)
 
-    def act(self, context, job):
+    def act_on(self, context, job):
         def then(done):
             if done.order.kind == "train":
                 settings.get(context).subject = done.order.result
@@ -79,7 +79,7 @@ class RELITALK_OT_place_job(OfJob, Operator):
     bl_label = "Place"
     bl_options = {"REGISTER", "UNDO"}
 
-    def act(self, context, job):
+    def act_on(self, context, job):
         place(self, context, job.order.result, job.order.frame_start)
         return {"FINISHED"}
 
@@ -91,7 +91,7 @@ class RELITALK_OT_use_subject(OfJob, Operator):
     bl_label = "Use Subject"
     bl_options = {"REGISTER", "UNDO"}
 
-    def act(self, context, job):
+    def act_on(self, context, job):
         if not (Path(job.order.result) / "subject.json").is_file():
             self.report({"ERROR"}, f"There is no subject at {job.order.result}. It may have moved.")
             return {"CANCELLED"}
@@ -111,7 +111,7 @@ class RELITALK_OT_open_job(OfJob, Operator):
     def poll(cls, context):
         return allowed(cls, context, _no_jobs)
 
-    def act(self, context, job):
+    def act_on(self, context, job):
         result = Path(job.order.result)
         bpy.ops.wm.path_open(filepath=str(result if result.is_dir() else job.folder))
         return {"FINISHED"}
@@ -128,7 +128,7 @@ class RELITALK_OT_copy_report(OfJob, Operator):
     def poll(cls, context):
         return allowed(cls, context, _no_jobs)
 
-    def act(self, context, job):
+    def act_on(self, context, job):
         context.window_manager.clipboard = f"Blender {bpy.app.version_string}\n{job.report()}"
         self.report({"INFO"}, f"The report of {job.order.title} is in the clipboard")
         return {"FINISHED"}
@@ -145,7 +145,7 @@ class RELITALK_OT_remove_job(OfJob, Operator):
     def poll(cls, context):
         return allowed(cls, context, _no_jobs)
 
-    def act(self, context, job):
+    def act_on(self, context, job):
         jobs.remove(job)
         watch.forget(job)
         return {"FINISHED"}
@@ -181,7 +181,7 @@ class RELITALK_OT_tell(OfJob, Operator):
     bl_label = "Tell"
     bl_options = {"INTERNAL"}
 
-    def act(self, context, job):
+    def act_on(self, context, job):
         for warning in job.warnings:
             self.report({"WARNING"}, warning)
         if job.state is jobs.State.FAILED:

@@ -6,8 +6,7 @@ from bpy.props import EnumProperty, IntProperty
 from bpy.types import Operator
 
 from ..relitalk_addon import grade, live_light, live_material, portraits
-from ..relitalk_addon.engine import ReliTalkError
-from .base import ARGUMENT, allowed
+from .base import ARGUMENT, Told, allowed
 
 
 def _why_no_portrait(context):
@@ -22,24 +21,20 @@ def _why_not_live(context):
     return "" if live else "Let the portrait be lit live, from the world or from the scene"
 
 
-class _Live:
+class _Live(Told):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context):
         return allowed(cls, context, _why_not_live)
 
-    def execute(self, context):
+    def act(self, context):
         why = _why_not_live(context)
         if why:
             self.report({"ERROR"}, f"{why}.")
             return {"CANCELLED"}
         thing = portraits.portrait(context)
-        try:
-            self.light(context, thing)
-        except ReliTalkError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        self.light(context, thing)
         thing.relitalk.problem = ""
         return {"FINISHED"}
 
@@ -88,7 +83,7 @@ class RELITALK_OT_unkey_light(_Live, Operator):
         live_light.update(thing)
 
 
-class RELITALK_OT_match_exposure(Operator):
+class RELITALK_OT_match_exposure(Told, Operator):
     """Set exposure and white balance so that the frames, as they were rendered, fit the scene's light"""
 
     bl_idname = "relitalk.match_exposure"
@@ -104,16 +99,12 @@ class RELITALK_OT_match_exposure(Operator):
     def poll(cls, context):
         return allowed(cls, context, _why_no_portrait)
 
-    def execute(self, context):
+    def act(self, context):
         thing = portraits.portrait(context)
         if thing is None:
             self.report({"ERROR"}, "Place a take first.")
             return {"CANCELLED"}
-        try:
-            grade.match(context, thing, self.source)
-        except ReliTalkError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        grade.match(context, thing, self.source)
         own = thing.relitalk
         self.report({"INFO"}, f"{own.exposure:+.2f} stops, warmth {own.warmth:+.2f}, tint {own.tint:+.2f}")
         return {"FINISHED"}

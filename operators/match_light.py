@@ -6,15 +6,14 @@ from bpy.props import EnumProperty
 from bpy.types import Operator
 
 from ..relitalk_addon import world_light
-from ..relitalk_addon.engine import ReliTalkError
-from .base import ARGUMENT, allowed
+from .base import ARGUMENT, Told, allowed
 
 
 def _why_not(context):
     return "" if context.scene.world else "The scene has no world"
 
 
-class RELITALK_OT_match_light(Operator):
+class RELITALK_OT_match_light(Told, Operator):
     """Light the portrait as the scene lights it"""
 
     bl_idname = "relitalk.match_light"
@@ -33,12 +32,8 @@ class RELITALK_OT_match_light(Operator):
     def poll(cls, context):
         return allowed(cls, context, _why_not)
 
-    def execute(self, context):
-        try:
-            light = world_light.capture(context, self.source)
-        except ReliTalkError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def act(self, context):
+        light = world_light.capture(context, self.source)
         world_light.keep(context.scene, light)
         self.report({"INFO"}, f"Matched {light.source['name']}")
         return {"FINISHED"}

@@ -6,8 +6,7 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from bpy.types import Operator
 
 from ..relitalk_addon import portraits, settings, stage
-from ..relitalk_addon.engine import ReliTalkError
-from .base import ARGUMENT, PATH, Argued, about_the_view, allowed, confirmed
+from .base import ARGUMENT, PATH, Argued, Told, about_the_view, allowed, confirmed
 
 
 def place(operator, context, folder, frame_start, instead=None):
@@ -29,7 +28,7 @@ def place(operator, context, folder, frame_start, instead=None):
     operator.report({"INFO"}, f"{portrait.name} stands in the scene")
 
 
-class RELITALK_OT_place_take(Argued, Operator):
+class RELITALK_OT_place_take(Argued, Told, Operator):
     """Stand a take in the scene on a plane of true size; one that stands there is brought up to date"""
 
     bl_idname = "relitalk.place_take"
@@ -54,15 +53,11 @@ class RELITALK_OT_place_take(Argued, Operator):
     def invoke(self, context, event):
         return confirmed(self, context, event, about_the_view(context))
 
-    def execute(self, context):
+    def act(self, context):
         instead = portraits.portrait(context) if self.replace else None
         if self.replace and instead is None:
             self.report({"ERROR"}, "No portrait stands in the scene whose take could be replaced.")
             return {"CANCELLED"}
-        try:
-            folder = settings.existing_take(self.value(context, "take"))
-            place(self, context, folder, self.value(context, "frame_start"), instead)
-        except ReliTalkError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        folder = settings.existing_take(self.value(context, "take"))
+        place(self, context, folder, self.value(context, "frame_start"), instead)
         return {"FINISHED"}

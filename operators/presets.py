@@ -7,8 +7,7 @@ from bpy.props import StringProperty
 from bpy.types import Operator
 
 from ..relitalk_addon import presets, settings, world_light
-from ..relitalk_addon.engine import ReliTalkError
-from .base import ARGUMENT, allowed, refuse
+from .base import ARGUMENT, Told, allowed
 
 
 def _not_own(context):
@@ -16,7 +15,7 @@ def _not_own(context):
     return "" if name in presets.own_names() else "Only your own presets can be changed; keep this one as yours first"
 
 
-class _Named:
+class _Named(Told):
     name: StringProperty(name="Name", options=ARGUMENT, description="The preset's name")
 
 
@@ -31,11 +30,8 @@ class RELITALK_OT_keep_quality(_Named, Operator):
         self.name = f"my {settings.get(context).preset}"
         return context.window_manager.invoke_props_dialog(self)
 
-    def execute(self, context):
-        try:
-            path = presets.keep_quality(self.name, settings.get(context).preset or "draft")
-        except ReliTalkError as error:
-            return refuse(self, error)
+    def act(self, context):
+        path = presets.keep_quality(self.name, settings.get(context).preset or "draft")
         settings.get(context).preset = path.stem
         self.report({"INFO"}, f"Kept in {path}")
         return {"FINISHED"}
@@ -72,13 +68,10 @@ class RELITALK_OT_remove_quality(_Named, Operator):
     def poll(cls, context):
         return allowed(cls, context, _not_own)
 
-    def execute(self, context):
+    def act(self, context):
         chosen = settings.get(context)
         name = self.name or chosen.preset
-        try:
-            presets.remove("quality", name)
-        except ReliTalkError as error:
-            return refuse(self, error)
+        presets.remove("quality", name)
         if chosen.preset in {"", name}:
             chosen.preset = presets.QUALITY[0]
         self.report({"INFO"}, f"{name} is removed")
@@ -92,12 +85,9 @@ class RELITALK_OT_use_light(_Named, Operator):
     bl_label = "Use Light Preset"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def act(self, context):
         chosen = settings.get(context)
-        try:
-            preset = presets.light(self.name)
-        except ReliTalkError as error:
-            return refuse(self, error)
+        preset = presets.light(self.name)
         chosen.light, chosen.exposure = preset.light, preset.exposure
         self.report({"INFO"}, f"Light: {self.name}")
         return {"FINISHED"}
@@ -114,17 +104,15 @@ class RELITALK_OT_keep_light(_Named, Operator):
         self.name = context.scene.world.name if context.scene.world else "my light"
         return context.window_manager.invoke_props_dialog(self)
 
-    def execute(self, context):
+    def act(self, context):
         chosen = settings.get(context)
+        place, light = presets.light_place(self.name), chosen.light
         try:
-            place, light = presets.light_place(self.name), chosen.light
             if light == settings.MATCHED:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 light = str(place.with_suffix(".json"))
                 world_light.kept(context.scene).save(light)
             presets.keep_light(self.name, presets.LightPreset(light, chosen.exposure))
-        except ReliTalkError as error:
-            return refuse(self, error)
         except OSError as error:
             self.report({"ERROR"}, f"The preset cannot be written ({error.strerror or error}).")
             return {"CANCELLED"}
@@ -139,10 +127,7 @@ class RELITALK_OT_remove_light(_Named, Operator):
     bl_label = "Remove Light Preset"
     bl_options = {"REGISTER"}
 
-    def execute(self, context):
-        try:
-            presets.remove("light", self.name)
-        except ReliTalkError as error:
-            return refuse(self, error)
+    def act(self, context):
+        presets.remove("light", self.name)
         self.report({"INFO"}, f"{self.name} is removed")
         return {"FINISHED"}

@@ -8,7 +8,7 @@ from bpy.types import Operator
 
 from ..relitalk_addon import compat, engine, hardware, orders, preferences, watch
 from ..relitalk_addon.engine import ReliTalkError
-from .base import ARGUMENT, Waiting, allowed, confirmed, refuse
+from .base import ARGUMENT, Told, Waiting, allowed, confirmed, refuse
 
 _items: list[tuple[str, str, str]] = []
 
@@ -73,23 +73,20 @@ class RELITALK_OT_set_up_engine(Waiting, Operator):
         return self.attend(lambda: orders.set_up(self.backend), lambda job: None)
 
 
-class RELITALK_OT_check_engine(Operator):
+class RELITALK_OT_check_engine(Told, Operator):
     """Ask the engine's Python whether it has all that the engine needs. There is nothing for undo to reach"""
 
     bl_idname = "relitalk.check_engine"
     bl_label = "Check Engine"
     bl_options = {"REGISTER"}
 
-    def execute(self, context):
-        try:
-            ready = preferences.ready_engine()
-        except ReliTalkError as error:
-            return refuse(self, error)
+    def act(self, context):
+        ready = preferences.ready_engine()
         self.report({"INFO"}, f"The engine is ready: {ready.python} has all that it needs")
         return {"FINISHED"}
 
 
-class RELITALK_OT_remove_engine(Operator):
+class RELITALK_OT_remove_engine(Told, Operator):
     """Delete the engine's own environment; subjects, takes and jobs stay. Undo does not reach it"""
 
     bl_idname = "relitalk.remove_engine"
@@ -99,15 +96,12 @@ class RELITALK_OT_remove_engine(Operator):
     def invoke(self, context, event):
         return confirmed(self, context, event, "Delete the engine's environment? Subjects and takes stay.")
 
-    def execute(self, context):
+    def act(self, context):
         at_work = watch.running()
         if at_work is not None:
             self.report({"ERROR"}, f"{at_work.order.title} still runs. Cancel it first.")
             return {"CANCELLED"}
-        try:
-            engine.remove(preferences.engine_home())
-        except ReliTalkError as error:
-            return refuse(self, error)
+        engine.remove(preferences.engine_home())
         self.report({"INFO"}, "The engine is removed; Set Up Engine brings it back")
         return {"FINISHED"}
 
