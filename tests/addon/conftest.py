@@ -22,6 +22,32 @@ os.environ["BLENDER_USER_RESOURCES"] = USER.name
 
 bpy = pytest.importorskip("bpy")
 
+TINY = """
+description = "Seconds of training: to test the way, not the picture."
+[fit]
+iterations = 40
+[surface]
+steps = 4
+frames = 4
+rays = 60
+voxel = 0.01
+[reflectance]
+size = 64
+channels = 8
+samples = 4
+steps_coarse = 2
+steps_decompose = 4
+steps_consistency = 1
+[synthesis]
+size = 64
+channels = 8
+steps_local = 2
+steps_blend = 2
+[speech]
+steps = 10
+channels = 16
+"""
+
 
 def engine_python() -> Path:
     """A Python that has what the engine needs; where there is none, the tests that run the engine are skipped."""
@@ -243,3 +269,11 @@ def studio():
     return SimpleNamespace(
         picture=picture, passes=passes, save_picture=save_picture, look_straight_at=look_straight_at, rendered=rendered,
     )
+
+
+@pytest.fixture
+def tiny_preset(installed):
+    """The name of a quality preset of the user's own."""
+    own = Path(bpy.utils.user_resource("CONFIG", path="relitalk/presets", create=True))
+    (own / "tiny.toml").write_text(TINY)
+    return "tiny"

@@ -10,28 +10,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "presets" / "sample"
 ENGINE_PYTHON = Path(os.environ.get("RELITALK_ENGINE_PYTHON") or ROOT / ".venv" / "bin" / "python")
-TINY = """
-description = "Seconds of training: to test the way, not the picture."
-[fit]
-iterations = 30
-[reflectance]
-size = 64
-channels = 8
-samples = 4
-steps_coarse = 2
-steps_decompose = 4
-steps_consistency = 1
-[synthesis]
-size = 64
-channels = 8
-steps_local = 2
-steps_blend = 2
-[speech]
-steps = 10
-channels = 16
-"""
-
-
 @pytest.fixture
 def script(installed, monkeypatch):
     """Run an example: script(name, *words)."""
@@ -44,13 +22,11 @@ def script(installed, monkeypatch):
 
 
 @pytest.mark.skipif(not ENGINE_PYTHON.is_file(), reason="no Python with the engine's packages")
-def test_the_whole_job_and_a_turn_of_its_light(scene, script, tmp_path):
-    presets = Path(bpy.utils.user_resource("CONFIG", path="relitalk/presets", create=True))
-    (presets / "tiny.toml").write_text(TINY)
+def test_the_whole_job_and_a_turn_of_its_light(scene, script, tiny_preset, tmp_path):
     out = tmp_path / "out of 日本"
     script(
         "whole_job.py", "--video", SAMPLE / "sample.mp4", "--audio", SAMPLE / "sentence.wav", "--consent",
-        "--preset", "tiny", "--duration", 2.2, "--frames", "0:2", "--samples", 1,
+        "--preset", tiny_preset, "--duration", 2.2, "--frames", "0:2", "--samples", 1,
         "--engine-python", ENGINE_PYTHON, "-o", out,
     )
     assert (out / "portrait.blend").is_file() and (out / "frame.png").is_file()

@@ -12,41 +12,13 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT / "presets" / "sample" / "sample.mp4"
 VOICE = ROOT / "presets" / "sample" / "sentence.wav"
 ENGINE_PYTHON = Path(os.environ.get("RELITALK_ENGINE_PYTHON") or ROOT / ".venv" / "bin" / "python")
-TINY = """
-description = "Seconds of training: to test the way, not the picture."
-[fit]
-iterations = 40
-[surface]
-steps = 4
-frames = 4
-rays = 60
-voxel = 0.01
-[reflectance]
-size = 64
-channels = 8
-samples = 4
-steps_coarse = 2
-steps_decompose = 4
-steps_consistency = 1
-[synthesis]
-size = 64
-channels = 8
-steps_local = 2
-steps_blend = 2
-[speech]
-steps = 10
-channels = 16
-"""
-
 pytestmark = pytest.mark.skipif(not ENGINE_PYTHON.is_file(), reason="no Python with the engine's packages")
 
 
 @pytest.fixture
-def engine(scene, installed):
+def engine(scene, installed, tiny_preset):
     """A scene whose engine is a Python that the user named, and a preset of the user's own."""
     bpy.context.preferences.addons[installed].preferences.engine_python = str(ENGINE_PYTHON)
-    own = Path(bpy.utils.user_resource("CONFIG", path="relitalk/presets", create=True))
-    (own / "tiny.toml").write_text(TINY)
     assert bpy.ops.relitalk.set_up_engine() == {"FINISHED"}
     return scene
 
