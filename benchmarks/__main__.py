@@ -2,43 +2,55 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 
-from . import addon, head, held_out, light, live_light, matte, memory, pixels, speed, voice, voice_pixels
+from . import addon, fidelity, head, held_out, light, live_light, matte, memory, pixels, speed, voice, voice_pixels
 
 BENCHMARKS = {
     "sample": speed.sample,
     "train": speed.train,
     "render": speed.render,
-    "reconstruction": pixels.reconstruction,
-    "outside": pixels.outside,
+    "reconstruction": fidelity.reconstruction,
+    "outside": fidelity.outside,
     "mouth": voice_pixels.mouth,
-    "scramble": pixels.scramble,
+    "scramble": fidelity.scramble,
     "head": head.head,
     "memory": memory.memory,
     "voice": voice.voice,
     "light": light.light,
     "live_light": live_light.live_light,
     "matte": matte.matte,
-    "held_out": held_out.figures,
-    "ablations": held_out.ablations,
-    "truth": pixels.truth,
+    "truth": fidelity.truth,
     "addon": addon.figures,
 }
+OF_A_PRESET = {"pixels": pixels.pixels, "ablations": pixels.ablations}
+"""Those that train with a preset of choice, on clips of choice."""
 
 
 def main() -> int:
     """Run the named benchmarks, or all."""
+    known = [*BENCHMARKS, *OF_A_PRESET]
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--again", action="store_true", help="train again what was trained before")
+    parser.add_argument("--preset", default="draft", help="for pixels and ablations (default: draft)")
+    parser.add_argument(
+        "--clip", action="append", default=[], choices=list(held_out.CLIPS), help="for pixels and ablations; repeatable"
+    )
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    unknown = [name for name in arguments.names if name not in known]
     if unknown:
-        parser.error(f"no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
-    for name in arguments.names or BENCHMARKS:
+        parser.error(f"no benchmark {unknown[0]}; there are {', '.join(known)}")
+
+    def lines(name: str) -> Iterator[str]:
+        if name in OF_A_PRESET:
+            return OF_A_PRESET[name](arguments.again, arguments.preset, arguments.clip)
+        return BENCHMARKS[name](arguments.again)
+
+    for name in arguments.names or known:
         print(f"== {name}", flush=True)
         try:
-            for line in BENCHMARKS[name](arguments.again):
+            for line in lines(name):
                 print(f"  {line}", flush=True)
         except FileNotFoundError as error:
             print(f"  skipped: {error}", flush=True)

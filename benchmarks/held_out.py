@@ -1,169 +1,197 @@
-"""The driven area against frames that were never trained on: the last fifth of a clip, painted with its true motion."""
+"""A clip whose last fifth is held out: the subject learnt from the rest, its takes of that part, the true frames."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from relitalk_engine.config import load_preset
-from relitalk_engine.evaluate import metrics
-from relitalk_engine.events import Reporter
-from relitalk_engine.media.lossless import LosslessReader
+from relitalk_engine.media import audio, images, video
 from relitalk_engine.pipeline.person import Person
-from relitalk_engine.reflectance.passes import read_frame_passes
 from relitalk_engine.subject import Subject
-from relitalk_engine.synthesis.synthesis import Painter
-from relitalk_engine.synthesis.training import train_synthesis
+from relitalk_engine.synthesis.boxes import CROP
+from relitalk_engine.synthesis.motion import Motion
+from relitalk_engine.take import Take
 
 from . import runs
+from .picture_figures import Areas, Frames, cut
 
-CLIPS = ("hdtf_a", "talk_a", "talk_b")
-SHARE = Fraction(4, 5)
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-@dataclass
-class Figures:
-    """Sums over frames of one way to fill the removed area."""
-
-    psnr: list[float]
-    driven: list[float]
-    full: list[float]
-    ssim: list[float]
-    sharpness: list[float]
-    seam: list[float]
-    steady: list[np.ndarray]
-
-    @classmethod
-    def empty(cls) -> Figures:
-        """Nothing measured yet."""
-        return cls([], [], [], [], [], [], [])
-
-    def add(self, mine: np.ndarray, true: np.ndarray, removed: np.ndarray, driven: np.ndarray) -> None:
-        """Measure one frame [H, W, 3] uint8 against the true one."""
-        area, inner = _slice(removed), _slice(driven)
-        a, b = mine / np.float32(255), true / np.float32(255)
-        self.psnr.append(metrics.psnr(a[area], b[area]))
-        self.driven.append(metrics.psnr(a[inner], b[inner]))
-        self.full.append(metrics.psnr(a, b))
-        self.ssim.append(metrics.ssim(a[area], b[area]))
-        self.sharpness.append(_energy(a[inner] @ LUMA) / _energy(b[inner] @ LUMA))
-        self.seam.append(_across(a @ LUMA, removed) / _across(b @ LUMA, removed))
-
-    def row(self, flicker: float) -> str:
-        """As a line of a table."""
-        values = [np.mean(v) for v in (self.psnr, self.ssim, self.driven, self.full, self.sharpness, self.seam)]
-        return "{:7.2f} {:7.4f} {:7.2f} {:7.2f} {:7.3f} {:7.3f}".format(*values) + f" {flicker:7.3f}"
+CLIPS = {
+    "hdtf_a": "real/hdtf_a.mp4",
+    "talk_a": "real/talk_a.mp4",
+    "talk_b": "real/talk_b.mp4",
+    "subject_a": "synthetic/subject_a/train.mp4",
+}
+LEARNT = 4 / 5
+REMOVED, DRIVEN = 120 / 256, 80 / 256
+OTHER_LIGHT = "dir:-60,20"
+"""From the side, against which the seam is looked at."""
+RELIT = 25
+"""Frames that are relit."""
+BASELINES = ("nearest pose", "last frame learnt", "frame before")
+"""What may fill the painted area instead: other true frames."""
 
 
-def figures(again: bool) -> Iterator[str]:
-    """Train on the first four fifths, paint the last over its own footage."""
-    heading = f"{'removed area: PSNR, SSIM; driven area, full frame: PSNR; sharpness, seam, flicker over the truth':s}"
-    yield heading
-    for name in CLIPS:
-        place = runs.subject(runs.data(f"real/{name}.mp4"), name, again)
-        yield from clip(name, place)
+@dataclass(frozen=True)
+class Held:
+    """A clip whose last fifth is held out, and the subject that was learnt from the rest.
+
+    Attributes:
+        name: of the clip.
+        preset: its name.
+        place: the subject.
+        clip: the whole film.
+        start: seconds at which the unseen part begins.
+    """
+
+    name: str
+    preset: str
+    place: Path
+    clip: Path
+    start: float
+
+    def made(self, name: str, *words: object) -> Take:
+        """A take of the unseen part; made anew where the subject has been."""
+        folder = self.place.parent / f"{self.place.stem}_{name}"
+        if not self.newer(folder / "take.json"):
+            base = ("--video", self.clip, "--start", self.start, "--background", "keep", "-o", folder, "--force")
+            runs.relitalk(words[0], self.place, *words[1:], *base)
+        return Take.open(folder)
+
+    def newer(self, path: Path) -> bool:
+        """Was a file made after the subject was learnt?"""
+        return path.exists() and path.stat().st_mtime > (self.place / "weights.safetensors").stat().st_mtime
+
+    @cached_property
+    def relit(self) -> Take:
+        """The true frames under the other light; with them comes their true motion."""
+        return self.made("relit_truth", "relight", "--light", OTHER_LIGHT)
+
+    def driven(self, name: str, *words: object) -> Take:
+        """The unseen part spoken by the subject."""
+        voice = self.place.with_suffix(".wav")
+        if not voice.exists():
+            audio.extract_audio(self.clip, voice, self.start)
+        return self.made(name, "render", "--audio", voice, *words)
+
+    @cached_property
+    def tracked(self) -> Take:
+        """With its true, tracked motion."""
+        return self.driven("tracked", "--motion", self.relit.path / "motion.npz")
+
+    @cached_property
+    def heard(self) -> Take:
+        """With the motion of its sound."""
+        return self.driven("heard")
+
+    @cached_property
+    def tracked_relit(self) -> Take:
+        """The first frames with the true motion, under the other light."""
+        words = ("--motion", self.relit.path / "motion.npz", "--light", OTHER_LIGHT, "--frames", f"0:{RELIT}")
+        return self.driven("tracked_relit", *words)
+
+    @cached_property
+    def unseen(self) -> Unseen:
+        """The true frames."""
+        return Unseen(self)
 
 
-def clip(name: str, place: Path, change: Callable = lambda config: config) -> Iterator[str]:
-    """The table of one clip; `change` may alter the synthesis settings (ablations)."""
-    person = Person(Subject.open(place), "cpu")
-    count = len(person.fit)
-    cut = int(count * SHARE)
-    known, take = person.fit.select(slice(0, cut)), person.fit.select(slice(cut, None))
+def held(name: str, preset: str, again: bool) -> Held:
+    """A clip of CLIPS, learnt from its first four fifths, once.
 
-    def alpha(index: int) -> np.ndarray:
-        return read_frame_passes(person.subject.passes_dir, index).alpha
-
-    with LosslessReader(person.subject.frames_path) as frames:
-        config = change(load_preset(person.subject.info.preset).synthesis)
-        synthesis = train_synthesis(
-            person.head, known, frames.__getitem__, alpha, np.asarray(person.light.sh, np.float32), config,
-            float(person.subject.info.fps), reporter=Reporter(quiet=True),
-        )  # fmt: skip
-        painter = Painter(synthesis, person.head, known, frames.__getitem__, alpha, take, take.psi)
-        ways = {"painted": Figures.empty(), "nearest frame": Figures.empty(), "previous frame": Figures.empty()}
-        last = frames[cut - 1]
-        kept: dict[str, list[np.ndarray]] = {way: [] for way in (*ways, "true")}
-        for t in range(len(take)):
-            true = frames[cut + t]
-            removed, driven = painter.boxes.removed[t], painter.boxes.driven[t]
-            shown = {
-                "painted": painter.paint(t, true, alpha(cut + t)).onto(true),
-                "nearest frame": _filled(true, frames[int(painter.plan.source[t, -1, 0])], removed),
-                "previous frame": _filled(true, last, removed),
-            }
-            for way, picture in shown.items():
-                ways[way].add(picture, true, removed, driven)
-                kept[way].append(_small(picture, driven))
-            kept["true"].append(_small(true, driven))
-    calm = _flicker(kept["true"])
-    for way, found in ways.items():
-        yield f"{name:9s} {way:15s} {found.row(_flicker(kept[way]) / calm)}"
+    Raises:
+        FileNotFoundError: it is not in the data folder.
+    """
+    clip = runs.data(CLIPS[name])
+    info = video.probe(clip)
+    start = int(info.frames * LEARNT) / float(info.fps)
+    place = runs.RESULTS / "pixels" / f"{name}_{preset}.relitalk"
+    if again or not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        words = ("--preset", preset, "--duration", start, "--consent", "yes", "--force")
+        runs.relitalk("train", clip, "-o", place, *words)
+    return Held(name, preset, place, clip, start)
 
 
-def ablations(again: bool) -> Iterator[str]:
-    """One part left out at a time, on `talk_a`."""
-    place = runs.subject(runs.data("real/talk_a.mp4"), "talk_a", again)
-    for label, changes in (
-        ("without retrieval", {"retrieval": False}),
-        ("without perceptual", {"perceptual": 0.0}),
-        ("without light normalisation", {"normalised": False}),
-    ):
-        yield label
-        yield from clip("talk_a", place, lambda config, changes=changes: replace(config, **changes))
+def pictures(take: Take) -> Frames:
+    """A take's frames, [H, W, 3] uint8."""
+    return lambda t: np.ascontiguousarray(images.read_image(take.beauty_path(t))[..., :3])
 
 
-def _slice(box: np.ndarray) -> tuple[slice, slice]:
-    x, y, width, height = (int(v) for v in box)
-    return slice(y, y + height), slice(x, x + width)
+class Unseen:
+    """The true frames of the unseen part, in the takes' crop, and where is measured in them."""
+
+    def __init__(self, who: Held) -> None:
+        self._who = who
+        self._person = Person(Subject.open(who.place))
+        take = who.tracked
+        x, y, width, height = take.info.crop
+        self._frames = [
+            np.ascontiguousarray(frame[y : y + height, x : x + width])
+            for frame in islice(video.read_frames(who.clip, who.start), take.info.total)
+        ]
+        count = min(len(self._frames), take.info.total)
+        motion = self.motion(take)
+        self.areas = Areas(
+            _square(motion, REMOVED, (height, width))[:count],
+            _square(motion, DRIVEN, (height, width))[:count],
+            np.array(take.info.removed)[:count],
+        )
+        self.centre, self.unit = motion.centre, motion.unit
+        self._moved = motion
+
+    def true(self, t: int) -> np.ndarray:
+        """[H, W, 3] uint8."""
+        return self._frames[t]
+
+    def motion(self, take: Take) -> Motion:
+        """The head in a take, as its files have it."""
+        with np.load(take.path / "motion.npz") as moved, np.load(take.head_path) as built:
+            focal, u, v = (float(x) for x in built["camera"])
+            blank = np.zeros((len(moved["psi"]), 478, 2), np.float32)
+            fit = replace(
+                self._person.fit, psi=moved["psi"], rotation=moved["rotation"], translation=moved["translation"],
+                focal=focal, center=(u, v), size=(take.info.size[1], take.info.size[0]), landmarks=blank,
+                valid=np.ones(len(blank), bool),
+            )  # fmt: skip
+        return Motion.of(self._person.head, fit)
+
+    def baseline(self, way: str) -> Frames:
+        """The painted area filled with another true frame's pixels."""
+        learnt = self._person.frames
+        if way == "nearest pose":
+            nearest = _nearest(self._moved, Motion.of(self._person.head, self._person.fit), self._person.fit.valid)
+
+        def filled(t: int) -> np.ndarray:
+            picture, area = self.true(t).copy(), cut(self.areas.painted[t])
+            if way == "nearest pose":
+                other = learnt[int(nearest[t])]
+            elif way == "last frame learnt" or t == 0:
+                other = learnt[len(learnt) - 1]
+            else:
+                other = self.true(t - 1)
+            picture[area] = other[area]
+            return picture
+
+        return filled
 
 
-def _filled(true: np.ndarray, other: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The true frame with another's pixels in the removed area."""
-    picture = true.copy()
-    picture[_slice(box)] = other[_slice(box)]
-    return picture
+def _nearest(driven: Motion, learnt: Motion, valid: np.ndarray) -> np.ndarray:
+    """[T] the learnt frame whose head stands most like the driven one's: 40 degrees count as an eye distance."""
+    trace = driven.rotation.reshape(-1, 9) @ learnt.rotation.reshape(-1, 9).T
+    turn = np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1))) / 40
+    place = np.linalg.norm(driven.centre[:, None] - learnt.centre[None], axis=-1) / driven.unit[:, None]
+    return np.argmin(turn + place + np.where(valid, 0, 100), axis=1)
 
 
-def _energy(luma: np.ndarray) -> float:
-    """Mean squared step between neighbours."""
-    return float((np.diff(luma, axis=0) ** 2).mean() + (np.diff(luma, axis=1) ** 2).mean())
+def _square(motion: Motion, share: float, size: tuple[int, int]) -> np.ndarray:
+    """[T, 4] boxes about the resting mouth, their side a share of the paper's crop, kept in the frame."""
+    half = share * CROP * motion.unit[:, None] / 2
+    low = np.clip(np.round(motion.centre - half), 0, None).astype(int)
+    high = np.minimum(np.round(motion.centre + half), np.array(size[::-1])).astype(int)
+    return np.concatenate([low, high - low], 1)
 
 
-def _across(luma: np.ndarray, box: np.ndarray) -> float:
-    """Mean step across the rim of a box, where it has one."""
-    rows, columns = _slice(box)
-    height, width = luma.shape
-    steps = []
-    if rows.start > 0:
-        steps.append(np.abs(luma[rows.start, columns] - luma[rows.start - 1, columns]))
-    if rows.stop < height:
-        steps.append(np.abs(luma[rows.stop, columns] - luma[rows.stop - 1, columns]))
-    if columns.start > 0:
-        steps.append(np.abs(luma[rows, columns.start] - luma[rows, columns.start - 1]))
-    if columns.stop < width:
-        steps.append(np.abs(luma[rows, columns.stop] - luma[rows, columns.stop - 1]))
-    return float(np.concatenate(steps).mean())
-
-
-def _small(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The driven area's luma at a fixed size, so that frames can be compared in time."""
-    import cv2
-
-    luma = (picture[_slice(box)] / np.float32(255)) @ LUMA
-    return cv2.resize(luma, (96, 96), interpolation=cv2.INTER_AREA)
-
-
-def _flicker(frames: list[np.ndarray]) -> float:
-    """Mean size of the second difference in time."""
-    return float(np.abs(np.diff(np.stack(frames), 2, axis=0)).mean())
-
-
-if __name__ == "__main__":
-    for line in figures(False):
-        print(line, flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import pixels, runs
+from . import fidelity, runs
 
 
 def sample(again: bool) -> Iterator[str]:
@@ -18,7 +18,7 @@ def sample(again: bool) -> Iterator[str]:
     light = runs.ROOT / "presets" / "lights" / "evening.exr"
     voice = shelf / "sentence.wav"
     yield f"render, 3 s: {runs.relitalk('render', place, '--audio', voice, '--light', light, '-o', take, '--force')}"
-    yield from pixels.compare_reconstruction("sample", place)
+    yield from fidelity.compare_reconstruction("sample", place)
 
 
 def train(again: bool) -> Iterator[str]:
