@@ -77,8 +77,8 @@ class ReflectanceConfig:
 
     size: int = 192
     """Side of the square that the networks see, in pixels."""
-    channels: int = 24
-    """Channels of the first layer."""
+    channels: int = 16
+    """Channels of the first layer; the prior's networks have 16, and others (the paper's 64) start without it."""
     samples: int = 48
     """Training frames, drawn evenly over the clip."""
     batch: int = 2
@@ -105,12 +105,16 @@ class ReflectanceConfig:
     """Fix scale and colour by the skin prior; without it the light's start decides."""
     paper: bool = False
     """As printed: eq. 17's tinted specular, A = F_albedo(I) with no classical start, SH light only."""
+    use_prior: bool = True
+    """Start the networks from the weights that ship, where their channels are the same, and stay near them."""
     use_normal: bool = True
     """Refine the normal by F_normal."""
     use_specular: bool = True
     """Have a specular part at all."""
     use_consistency: bool = True
     """Have identity-consistent supervision at all."""
+    use_texture: bool = True
+    """Solve one albedo texture over all poses, which every frame follows."""
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,11 @@ class Subject:
         return self.path / "backdrop.png"
 
     @property
+    def albedo_path(self) -> Path:
+        """The clip's albedo in the head's UV, an sRGB PNG."""
+        return self.path / "albedo.png"
+
+    @property
     def report_path(self) -> Path:
         """What training saw and measured, for a person to read."""
         return self.path / "report.html"

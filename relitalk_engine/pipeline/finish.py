@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from ..take import PASSES, Take
 from .base import Base, source_frame
 from .options import OutOptions
 from .person import Person
-from .texture import write_head, write_texture
+from .texture import write_head
 
 PREVIEW_GREY = 0.18
 """Linear grey behind a matted portrait in the preview."""
@@ -177,8 +178,8 @@ class Finisher:
         shift = self._base.crop[:2] if self._out.full_frame else (0, 0)
         write_head(self._take.head_path, person.head, self._base.fit, shift)
         info.specular_exponent = float(self._exponent)
-        if info.passes:
-            write_texture(self._take.texture_path, person)
+        if info.passes and person.subject.albedo_path.is_file():
+            shutil.copyfile(person.subject.albedo_path, self._take.texture_path)
 
     def _placed(self, values: np.ndarray) -> np.ndarray:
         """A map of the crop in the take's frame."""

@@ -16,6 +16,7 @@ from ..face.head_model import HeadModel
 from ..face.heads import load_head
 from ..face.observation import Observer
 from ..face.surface.implicit import ImplicitSurface, MovedSurface
+from ..geometry.raster import Hits
 from ..geometry.surface import vertex_normals
 from ..geometry.visibility import transfer
 from ..lighting.light import Light
@@ -24,11 +25,12 @@ from ..reflectance.shadow import HeadShadow
 from ..subject import Subject, read_tensors
 
 if TYPE_CHECKING:
+    from ..reflectance.albedo_texture import AlbedoTexture
     from ..reflectance.model import ReflectanceModel
     from ..speech.model import SpeechModel
     from ..synthesis.synthesis import Synthesis
 
-REFLECTANCE, SPEECH, SURFACE = "reflectance.", "speech.", "surface."
+REFLECTANCE, SPEECH, SURFACE, ALBEDO = "reflectance.", "speech.", "surface.", "albedo."
 
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
@@ -126,6 +128,18 @@ class Person:
         from ..reflectance.model import ReflectanceModel
 
         return ReflectanceModel.from_tensors(self._room(REFLECTANCE)).to(self.device)
+
+    @cached_property
+    def albedo(self) -> AlbedoTexture | None:
+        """The albedo that frames follow, where one was solved."""
+        from ..reflectance.albedo_texture import AlbedoTexture
+
+        parts = self._room(ALBEDO)
+        return AlbedoTexture.from_tensors(parts, self.head) if parts else None
+
+    def albedo_at(self, hits: Hits) -> np.ndarray | None:
+        """What `ReflectanceModel.decompose` follows in a frame whose pixels see `hits`."""
+        return None if self.albedo is None else self.albedo.at(hits, self.reflectance.size)
 
     @cached_property
     def synthesis(self) -> Synthesis:

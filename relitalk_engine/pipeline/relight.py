@@ -81,7 +81,8 @@ def decomposed(
         if found is None:
             seen = observer.observe(number, rgb)
             shadow = person.shadow.at(seen.hits, motion.fit.rotation[number])
-            found = model.decompose(rgb, seen.normal, seen.alpha, seen.regions, shadow(light))
+            followed = person.albedo_at(seen.hits)
+            found = model.decompose(rgb, seen.normal, seen.alpha, seen.regions, shadow(light), followed)
         else:
             shadow = person.shadow.at(observer.hits(number)[0], motion.fit.rotation[number])
         yield Picture(number, rgb, found, shadow, at)

@@ -232,5 +232,6 @@ def paint(
         alpha = None if known is None else patch.onto_alpha(known.alpha)
         seen = observer.observe(number, rgb, motion.psi[number], alpha)
         shadow = person.shadow.at(seen.hits, motion.fit.rotation[number])
-        found = model.decompose(rgb, seen.normal, seen.alpha, seen.regions, shadow(light))
+        followed = person.albedo_at(seen.hits)
+        found = model.decompose(rgb, seen.normal, seen.alpha, seen.regions, shadow(light), followed)
         yield Picture(number, rgb, found, shadow, at)

@@ -98,3 +98,8 @@ def shrink(values: np.ndarray, size: int) -> np.ndarray:
 def tensor(values: np.ndarray) -> Tensor:
     """[H, W, C] to [1, C, H, W]."""
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
+
+
+def pixels(values: Tensor) -> np.ndarray:
+    """[1, C, H, W] to [H, W, C]."""
+    return np.ascontiguousarray(values[0].permute(1, 2, 0).cpu().numpy())

@@ -1,6 +1,6 @@
 """The subject's decomposition: its networks, its light, and what they make of a frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,8 @@ from ..errors import ReliTalkError
 from ..lighting import lit_sphere
 from ..lighting.light import Light
 from ..lighting.portrait import HAIR_OPEN, HAIR_SHINE
-from .batch import Batch, combed, shrink, small_batch, tensor
+from .albedo_texture import STAYS, Look, follow
+from .batch import Batch, combed, pixels, shrink, small_batch, tensor
 from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
@@ -176,8 +177,25 @@ class ReflectanceModel(nn.Module):
         return -EVEN_SHARE * _blur(miss * skin, EVEN_RADIUS) / _blur(skin, EVEN_RADIUS).clamp_min(0.15)
 
     @torch.no_grad()
+    def look(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
+             visible: np.ndarray | None = None) -> Look:
+        """Decompose one frame at the networks' size, for the albedo texture; arguments as of `decompose`."""
+        return self._look(*self._found(image, combed(normal, regions["hair"]), alpha, regions, visible), regions)
+
+    def _found(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
+               visible: np.ndarray | None) -> tuple[Batch, Decomposition]:
+        device = self.skin.device
+        batch = small_batch(image, normal, alpha, regions, self.size).to(device)
+        return batch, self(batch, None, None if visible is None else tensor(shrink(visible, self.size)).to(device))
+
+    def _look(self, batch: Batch, found: Decomposition, regions: dict[str, np.ndarray]) -> Look:
+        image, albedo, shading, shine = (pixels(x) for x in (batch.image, found.albedo, found.shading, found.shine))
+        stays = sum((regions[name] for name in STAYS if name in regions), np.zeros_like(regions["skin"]))
+        return Look(image, albedo, shading, shine, pixels(batch.alpha)[..., 0], shrink(stays, self.size))
+
+    @torch.no_grad()
     def decompose(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
-                  visible: np.ndarray | None = None) -> FramePasses:
+                  visible: np.ndarray | None = None, texture: np.ndarray | None = None) -> FramePasses:
         """Decompose one frame at its own size.
 
         Args:
@@ -186,21 +204,22 @@ class ReflectanceModel(nn.Module):
             alpha: [H, W], 0..1.
             regions: ``skin`` and ``hair`` at least, [H, W] each.
             visible: [H, W, 3], self-shadow under the clip's light.
+            texture: [S, S, 4] albedo to follow (`AlbedoTexture.at`).
 
         Returns:
             Its passes.
         """
-        device = self.skin.device
         normal = combed(normal, regions["hair"])
-        batch = small_batch(image, normal, alpha, regions, self.size).to(device)
-        seen = None if visible is None else tensor(shrink(visible, self.size)).to(device)
-        found = self(batch, None, seen)
+        batch, found = self._found(image, normal, alpha, regions, visible)
+        if texture is not None:
+            taken = tensor(follow(self._look(batch, found, regions), texture)).to(batch.alpha.device)
+            found = replace(found, gain=found.gain + taken)
         height, width = alpha.shape
         # Outside the matte the networks never learned anything: carry the inside's values there before enlarging.
         inside = batch.alpha
-        delta = _carry(found.delta, inside)[0].permute(1, 2, 0).cpu().numpy()
-        weight = _carry(found.specular_weight, inside)[0, 0].cpu().numpy()
-        gain = _carry(found.gain, inside)[0].permute(1, 2, 0).cpu().numpy()
+        delta = pixels(_carry(found.delta, inside))
+        weight = pixels(_carry(found.specular_weight, inside))[..., 0]
+        gain = pixels(_carry(found.gain, inside))
         refined = normal + cv2.resize(delta, (width, height), interpolation=cv2.INTER_LINEAR)
         refined[..., 2] = np.maximum(refined[..., 2], 0.02)
         refined /= np.linalg.norm(refined, axis=-1, keepdims=True)
