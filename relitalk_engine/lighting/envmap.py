@@ -17,6 +17,7 @@ from ..errors import MissingPart, ReliTalkError
 from . import exr
 
 ENVIRONMENT_SIZE = (32, 64)
+RADIANCE_FORMATS = ("half", "float", "double")
 
 
 def directions(height: int, width: int) -> np.ndarray:
@@ -101,13 +102,15 @@ def _column_shares(source: int, target: int, turn: float) -> np.ndarray:
 
 
 def read_panorama(path: str | Path) -> np.ndarray:
-    """Read an HDR panorama and check that it is one.
+    """Read a panorama and check that it is one.
+
+    An ordinary picture (`is_ordinary`) is taken as sRGB, so that none of its lights is brighter than white.
 
     Returns:
         [H, W, 3] float32 radiance, linear.
 
     Raises:
-        ReliTalkError: no such file; not an image; not HDR; not twice as wide as high; NaN, infinite or negative values.
+        ReliTalkError: no such file; not an image; not twice as wide as high; NaN, infinite or negative values.
         MissingPart: the file needs OpenImageIO and it is not there.
     """
     path = Path(path)
@@ -173,17 +176,13 @@ def _read_any(path: Path) -> np.ndarray:
         part = 0
         while source.seek_subimage(part, 0):
             spec = source.spec()
-            if str(spec.format) not in ("half", "float", "double"):
-                raise ReliTalkError(
-                    "ldr_panorama", f"{path} is an ordinary picture ({spec.format}): it does not say how bright its "
-                    "lights are.", "Give an HDR panorama, .hdr or .exr.",
-                )
             wanted = _colour_channels(list(spec.channelnames))
             if wanted:
                 pixels = source.read_image(part, 0, 0, spec.nchannels, "float")
                 if pixels is None:
                     break
-                return np.ascontiguousarray(pixels[..., wanted], np.float32)
+                colour = np.ascontiguousarray(pixels[..., wanted], np.float32)
+                return colour if str(spec.format) in RADIANCE_FORMATS else _from_srgb(colour)
             part += 1
         raise ReliTalkError(
             "not_an_image", f"{path} has no red, green and blue that can be read: it is damaged or holds other data.",
@@ -192,6 +191,27 @@ def _read_any(path: Path) -> np.ndarray:
     finally:
         source.geterror()
         source.close()
+
+
+def is_ordinary(path: str | Path) -> bool:
+    """Whether a file is a picture that cannot say how bright its lights are, such as a JPEG."""
+    with Path(path).open("rb") as file:
+        if file.read(4) == exr.MAGIC:
+            return False
+    import OpenImageIO as oiio
+
+    source: Any = oiio.ImageInput.open(str(path))
+    if source is None:
+        oiio.geterror()
+        return False
+    found = str(source.spec().format) not in RADIANCE_FORMATS
+    source.close()
+    return found
+
+
+def _from_srgb(encoded: np.ndarray) -> np.ndarray:
+    bright = ((np.maximum(encoded, 0.04045) + 0.055) / 1.055) ** 2.4
+    return np.where(encoded <= 0.04045, encoded / 12.92, bright).astype(np.float32)
 
 
 def _colour_channels(names: list[str]) -> list[int] | None:

@@ -12,7 +12,7 @@ from ..errors import ReliTalkError
 from . import envmap, sh
 from .light import Light, splat
 
-LIGHT_FORMS = "source, a .hdr or .exr panorama, a .json light, dir:AZIMUTH,ELEVATION[,INTENSITY] or olat"
+LIGHT_FORMS = "source, a panorama (.hdr or .exr), a .json light, dir:AZIMUTH,ELEVATION[,INTENSITY] or olat"
 OLAT_COUNT = 32
 
 
@@ -70,6 +70,9 @@ def load_light(
         strength: factor on the radiance.
         source_light: the subject's own light, where there is a subject.
 
+    Returns:
+        The light; what the user should be told of it stands in its source as "warning".
+
     Raises:
         ReliTalkError: it names no light, or one that cannot be read, or the numbers make no sense.
     """
@@ -96,7 +99,13 @@ def load_light(
     if path.suffix.lower() == ".json":
         return Light.load(path).rotated(rotation).scaled(strength)
     source = {"kind": "panorama", "file": path.name, "rotation": rotation, "strength": strength}
-    return Light.from_panorama(envmap.read_panorama(path), rotation, strength, source)
+    panorama = envmap.read_panorama(path)
+    if envmap.is_ordinary(path):
+        source["warning"] = (
+            f"{path.name} is an ordinary picture, whose lamps and sun are no brighter than white: its light is softer "
+            "and dimmer than the place's was. An HDR panorama (.hdr or .exr) lights as the place did."
+        )
+    return Light.from_panorama(panorama, rotation, strength, source)
 
 
 def _parse_direction(spec: str) -> Light:

@@ -10,7 +10,8 @@ import OpenImageIO as oiio
 import pytest
 
 from relitalk_engine.errors import ReliTalkError
-from relitalk_engine.lighting import envmap, exr, sh
+from relitalk_engine.lighting import envmap, exr, lit_sphere, sh
+from relitalk_engine.lighting.light import Light
 from relitalk_engine.media import images
 
 
@@ -169,8 +170,7 @@ def test_what_is_no_panorama_is_refused_in_a_sentence(tmp_path):
         (text, "not_an_image", "not an image"),
         (cut, "not_an_image", "damaged"),
         (write(tmp_path / "square.exr", good[:, :16]), "bad_panorama", "16×16"),
-        (write(tmp_path / "photo.png", (good * 255).astype(np.uint8), "uint8"), "ldr_panorama", "ordinary picture"),
-        (write(tmp_path / "photo.hdr.jpg", (good * 255).astype(np.uint8), "uint8"), "ldr_panorama", "ordinary"),
+        (write(tmp_path / "photo.png", (good[:, :24] * 255).astype(np.uint8), "uint8"), "bad_panorama", "24×16"),
         (write(tmp_path / "nan.exr", broken["nan"]), "bad_panorama", "not a number, the first at column 5, row 3"),
         (write(tmp_path / "inf.exr", broken["inf"]), "bad_panorama", "infinite"),
         (write(tmp_path / "negative.exr", broken["negative"]), "bad_panorama", "negative"),
@@ -179,6 +179,32 @@ def test_what_is_no_panorama_is_refused_in_a_sentence(tmp_path):
             envmap.read_panorama(path)
         assert error.value.code == code and words in error.value.message and str(path) in error.value.message, path
         assert error.value.hint and error.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["photo.png", "photo.hdr.jpg"])
+def test_an_ordinary_picture_is_read_as_srgb_and_known_as_one(tmp_path, name):
+    grey = np.full((16, 32, 3), 128, np.uint8)
+    path = write(tmp_path / name, grey, "uint8")
+    assert np.allclose(envmap.read_panorama(path), 0.2158, atol=0.01)
+    assert envmap.is_ordinary(path) and not envmap.is_ordinary(write(tmp_path / "a.hdr", grey / np.float32(255)))
+    assert not envmap.is_ordinary(write(tmp_path / "a.exr", grey / np.float32(255)))
+
+
+@pytest.mark.parametrize("row", [0, 100, 255])
+def test_one_texel_of_a_million_lights_as_a_sun_would(tmp_path, row):
+    panorama = np.full((256, 512, 3), 0.2, np.float32)
+    panorama[row, 400] = 1e6
+    light = Light.from_panorama(envmap.read_panorama(write(tmp_path / "sun.exr", panorama)))
+    weight = envmap.solid_angles(256, 512)[row, 400]
+    sun = envmap.directions(256, 512)[row, 400]
+    facing = lit_sphere.bake(light, 24.0)
+    assert np.isfinite(light.sh).all() and np.isfinite(facing.diffuse).all() and np.isfinite(facing.specular).all()
+    power = (light.environment * envmap.solid_angles(32, 64)[..., None]).sum()
+    assert power == pytest.approx(3 * (1e6 * weight + 0.2 * 4 * np.pi), rel=1e-3)
+    if sun[2] > 0.2:
+        normals = lit_sphere.normals(facing.diffuse.shape[0])
+        brightest = normals.reshape(-1, 3)[facing.diffuse[..., 0].argmax()]
+        assert np.degrees(np.arccos(np.clip(brightest @ sun, -1, 1))) < 6
 
 
 def test_our_exr_is_everybodys(tmp_path):

@@ -120,6 +120,17 @@ def test_the_light_argument(tmp_path, worlds):
     assert np.allclose(again.environment, world.environment)
 
 
+def test_an_ordinary_picture_lights_and_says_what_it_lacks(tmp_path, worlds):
+    import cv2
+
+    panorama = np.clip(envmap.read_panorama(worlds["sunset"])[::8, ::8], 0, 1)
+    cv2.imwrite(str(tmp_path / "sunset.jpg"), np.rint(panorama[..., ::-1] ** (1 / 2.2) * 255).astype(np.uint8))
+    light = rigs.load_light(str(tmp_path / "sunset.jpg"), 30.0)
+    assert "ordinary picture" in light.source["warning"] and "sunset.jpg" in light.source["warning"]
+    assert np.allclose(light.sh, Light.from_panorama(panorama, 30.0).sh, rtol=0.1, atol=0.05)
+    assert "warning" not in rigs.load_light(str(worlds["sunset"])).source
+
+
 @pytest.mark.parametrize(
     ("spec", "options", "words"),
     [
