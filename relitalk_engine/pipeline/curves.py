@@ -17,6 +17,8 @@ from .person import Person
 if TYPE_CHECKING:
     from .motion import Motion
 
+GIVE = "Give the motion of a take, npz, json or bvh."
+
 CENTIMETRES = 100.0
 """BVH's unit of length, as most rigs read it."""
 
@@ -78,7 +80,7 @@ def write_bvh(
 
 
 def read_mouth(path: Path, person: Person, frames: int) -> np.ndarray:
-    """The mouth's actions of a `motion.npz` or `motion.json`, perhaps edited.
+    """The mouth's actions of a `motion.npz`, `motion.json` or `motion.bvh`, perhaps edited.
 
     Args:
         path: the file.
@@ -96,7 +98,7 @@ def read_mouth(path: Path, person: Person, frames: int) -> np.ndarray:
     missing = [name for name in wanted if name not in names]
     if missing or psi.ndim != 2 or psi.shape[1] != len(names) or not len(psi) or not np.isfinite(psi).all():
         reason = f"has no {missing[0]}" if missing else "is not a table of numbers"
-        raise ReliTalkError("bad_motion", f"The motion {path} {reason}.", "Give a motion.npz or motion.json of a take.")
+        raise ReliTalkError("bad_motion", f"The motion {path} {reason}.", GIVE)
     own = float(person.subject.info.fps)
     if abs(fps - own) > 0.01:
         raise ReliTalkError(
@@ -113,10 +115,37 @@ def _read(path: Path) -> tuple[list[str], np.ndarray, float]:
         if path.suffix == ".json":
             table = json.loads(path.read_text(encoding="utf-8"))
             return [str(n) for n in table["names"]], np.array(table["frames"], np.float32), float(table["fps"])
+        if path.suffix == ".bvh":
+            return _read_bvh(path)
         with np.load(path, allow_pickle=False) as data:
             numerator, denominator = (int(x) for x in data["fps"])
             return [str(n) for n in data["names"]], data["psi"].astype(np.float32), numerator / denominator
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError, EOFError, zipfile.BadZipFile) as error:
         raise ReliTalkError(
-            "bad_motion", f"The motion {path} cannot be read ({error}).", "Give a motion.npz or motion.json of a take."
+            "bad_motion", f"The motion {path} cannot be read ({error}).", GIVE
         ) from error
+
+
+def _read_bvh(path: Path) -> tuple[list[str], np.ndarray, float]:
+    """Names, psi [T, E] and frame rate of a BVH: the X position of every joint that has one, whatever else it has.
+
+    Raises:
+        ValueError: it is no BVH.
+    """
+    skeleton, found, motion = path.read_text(encoding="utf-8").partition("MOTION")
+    frames, _, rows = motion.partition("Frame Time:")
+    seconds, _, rows = rows.strip().partition("\n")
+    columns: dict[str, int] = {}
+    joint, width = "", 0
+    for word, *rest in (line.split() for line in skeleton.splitlines() if line.strip()):
+        if word in ("ROOT", "JOINT"):
+            joint = " ".join(rest)
+        elif word == "CHANNELS":
+            names = [name.lower() for name in rest[1:]]
+            if "xposition" in names:
+                columns[joint] = width + names.index("xposition")
+            width += len(names)
+    values = np.array(rows.split(), np.float32)
+    if not found or not width or values.size != width * int(frames.split()[-1]):
+        raise ValueError("its rows do not fit its joints")
+    return list(columns), values.reshape(-1, width)[:, list(columns.values())], 1.0 / float(seconds)

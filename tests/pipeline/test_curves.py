@@ -37,7 +37,7 @@ def motion(speaker) -> SimpleNamespace:
     return SimpleNamespace(psi=rng.random((12, len(speaker.head.expression_names))).astype(np.float32), fit=fit)
 
 
-@pytest.mark.parametrize("name", ["motion.npz", "motion.json"])
+@pytest.mark.parametrize("name", ["motion.npz", "motion.json", "motion.bvh"])
 def test_curves_come_back_and_hold_at_their_end(speaker, motion, tmp_path, name):
     write_motion(tmp_path, speaker, motion, VoiceOptions(mouth=1.2))
     mouth = read_mouth(tmp_path / name, speaker, 15)
@@ -63,6 +63,21 @@ def test_the_bvh_holds_pose_and_actions(speaker, motion, tmp_path):
     first = np.array(rows[0].split(), float)
     assert np.allclose(first[:6], [1, 2, -100, 0, 0, np.degrees(0.2)], atol=1e-3)
     assert np.allclose(first[6:], motion.psi[0], atol=1e-4)
+
+
+def test_a_bvh_that_another_program_wrote_with_more_channels_is_read(speaker, motion, tmp_path):
+    write_motion(tmp_path, speaker, motion, VoiceOptions())
+    text = (tmp_path / "motion.bvh").read_text()
+    skeleton, rows = text.split("MOTION\n")
+    skeleton = skeleton.replace("CHANNELS 1 Xposition", "CHANNELS 3 Zrotation Xposition Yposition")
+    head, time, *frames = rows.splitlines()
+    wide = [row.split()[:6] + [x for value in row.split()[6:] for x in ("9", value, "7")] for row in frames]
+    (tmp_path / "wide.bvh").write_text(skeleton + "\n".join(["MOTION", head, time, *map(" ".join, wide)]))
+    mouth = read_mouth(tmp_path / "wide.bvh", speaker, 12)
+    assert np.allclose(mouth, motion.psi[:, speaker.head.mouth_actions], atol=1e-4)
+    (tmp_path / "cut.bvh").write_text(text[:-20])
+    with pytest.raises(ReliTalkError, match="do not fit"):
+        read_mouth(tmp_path / "cut.bvh", speaker, 12)
 
 
 @pytest.mark.parametrize(
