@@ -17,7 +17,7 @@ from .person import Person
 if TYPE_CHECKING:
     from .motion import Motion
 
-GIVE = "Give the motion of a take, npz, json or bvh."
+_GIVE = "Give the motion of a take, npz, json or bvh."
 
 CENTIMETRES = 100.0
 """BVH's unit of length, as most rigs read it."""
@@ -98,7 +98,7 @@ def read_mouth(path: Path, person: Person, frames: int) -> np.ndarray:
     missing = [name for name in wanted if name not in names]
     if missing or psi.ndim != 2 or psi.shape[1] != len(names) or not len(psi) or not np.isfinite(psi).all():
         reason = f"has no {missing[0]}" if missing else "is not a table of numbers"
-        raise ReliTalkError("bad_motion", f"The motion {path} {reason}.", GIVE)
+        raise ReliTalkError("bad_motion", f"The motion {path} {reason}.", _GIVE)
     own = float(person.subject.info.fps)
     if abs(fps - own) > 0.01:
         raise ReliTalkError(
@@ -122,7 +122,7 @@ def _read(path: Path) -> tuple[list[str], np.ndarray, float]:
             return [str(n) for n in data["names"]], data["psi"].astype(np.float32), numerator / denominator
     except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError, EOFError, zipfile.BadZipFile) as error:
         raise ReliTalkError(
-            "bad_motion", f"The motion {path} cannot be read ({error}).", GIVE
+            "bad_motion", f"The motion {path} cannot be read ({error}).", _GIVE
         ) from error
 
 
