@@ -15,6 +15,7 @@ STAGES = {
     "fit": "Fitting the head",
     "store": "Storing the clip",
     "backdrop": "Looking behind the person",
+    "mouth": "Looking at the mouth",
     "surface: looking": "Looking at outlines",
     "surface: outlines": "Tracing outlines",
     "surface": "Shaping hair and shoulders",

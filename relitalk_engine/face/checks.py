@@ -21,6 +21,17 @@ NOSE_ASIDE, EYES_NEAR = 0.52, 0.5
 """In a profile the nose lies this far beside the eyes' middle, or the eyes stand this near, likewise."""
 SMALLEST_FACE = 60
 """Pixels across."""
+ENOUGH = 6.0
+"""Seconds of a free mouth below which a clip is called short."""
+CHEEKS, CHIN_SKIN, UPPER_LIP = (50, 280, 205, 425, 101, 330), (18, 199, 200, 201, 421), (164, 167, 393)
+LIP_SKIN = (0, 17, 37, 84, 267, 314)
+"""Landmarks whose colours tell of a beard and of painted lips."""
+BEARD = (9.0, 15.0)
+"""How much darker than the cheeks chin and upper lip are under a beard, CIE lightness."""
+PAINTED = 25.0
+"""How much redder than the cheeks lips are that are painted, Lab."""
+CHIN, ROOM, OFTEN = 152, 0.1, 0.1
+"""Outer-eye distances that chin and mouth keep from the frame's edge; in more than this share of frames they do not."""
 
 
 @dataclass(frozen=True)
@@ -134,3 +145,60 @@ def refuse_drawing(flat: list[float]) -> None:
             "The face in the video is drawn, not filmed: it has flat colours where skin has shades.",
             "Use a clip of a real person, or of one rendered like a real person.",
         )
+
+
+def remarks(
+    name: str, points: np.ndarray, colours: np.ndarray, free: np.ndarray, size: tuple[int, int], fps: float
+) -> list[str]:
+    """What makes a clip's mouth harder to learn, each with what to film instead.
+
+    Args:
+        name: what the clip is called.
+        points: [T, 478, 2] landmarks, pixels.
+        colours: [T, 478, 3] Lab at the landmarks.
+        free: [T] bool, frames in which the mouth is seen.
+        size: height and width of the frames.
+        fps: frames per second.
+
+    Returns:
+        Sentences; none for a good clip.
+    """
+    found = []
+    crossed = np.flatnonzero(~free)
+    if len(crossed):
+        runs = np.split(crossed, np.flatnonzero(np.diff(crossed) > 1) + 1)
+        spans = ", ".join(f"{run[0] / fps:.1f} to {(run[-1] + 1) / fps:.1f} s" for run in runs[:4])
+        found.append(
+            f"Something crosses the mouth in {len(crossed)} of {len(free)} frames ({spans}"
+            f"{', and more' if len(runs) > 4 else ''}). Nothing is learnt from them, and takes keep them as they were"
+            " filmed. Film with hands and microphone below the chin."
+        )
+    if free.sum() < ENOUGH * fps:
+        found.append(
+            f"{name} shows the mouth for only {free.sum() / fps:.1f} s: few of the shapes that speech needs."
+            " Film 10 s or more of one person talking."
+        )
+    height, width = size
+    unit = np.linalg.norm(points[:, 33] - points[:, 263], axis=-1)
+    around = points[:, [61, 291, CHIN]]
+    room = np.min([around[..., 0], width - around[..., 0], height - around[..., 1]], axis=(0, 2)) / unit
+    if (room < ROOM).mean() > OFTEN:
+        found.append(
+            f"Mouth or chin lies at the frame's edge in {(room < ROOM).sum()} of {len(room)} frames, and what is cut"
+            " off cannot be painted. Film the whole head, with some neck below the chin."
+        )
+    cheeks, chin, lip, mouth = (
+        np.median(colours[:, list(group)].astype(np.float32), axis=(0, 1))
+        for group in (CHEEKS, CHIN_SKIN, UPPER_LIP, LIP_SKIN)
+    )
+    if cheeks[0] - chin[0] > BEARD[0] and cheeks[0] - lip[0] > BEARD[1]:
+        found.append(
+            "A beard hides how the skin about the mouth moves, and its hairs may look softer where they are painted."
+            " Film 15 s or more, near and in soft light, so that it is seen with every shape of the mouth."
+        )
+    if mouth[1] - cheeks[1] > PAINTED:
+        found.append(
+            "The lips are painted, and are lit like skin of that colour: their gloss may stay where the clip has it."
+            " Film without lipstick, or with a matt one, for other lights."
+        )
+    return found

@@ -33,6 +33,7 @@ class Base(Protocol):
         source: the video file.
         source_size: width and height of its frames.
         start: seconds into it.
+        hidden: [T] bool, frames that are kept as they are: something crosses the mouth there.
         backdrop: what is behind the person, where it is known.
     """
 
@@ -42,6 +43,7 @@ class Base(Protocol):
     source: Path
     source_size: tuple[int, int]
     start: float
+    hidden: np.ndarray
     backdrop: Backdrop | None
 
     def rgb(self, frame: int) -> np.ndarray:
@@ -60,7 +62,7 @@ class ClipBase:
         info = person.subject.info
         self.fit, self.fps, self.crop, self.start = person.fit, info.fps, info.crop, info.start
         self.source, self.source_size = Path(info.source.file), info.source_size
-        self.backdrop = person.backdrop
+        self.backdrop, self.hidden = person.backdrop, person.hidden
         self._person = person
 
     def rgb(self, frame: int) -> np.ndarray:
@@ -78,6 +80,7 @@ class VideoBase:
     def __init__(self, footage: Footage, fitted: HeadFit, frames: Path, backdrop: Backdrop) -> None:
         self.fit, self.fps, self.crop, self.start = fitted, footage.fps, footage.crop, footage.start
         self.source, self.source_size = footage.clip.path, (footage.clip.width, footage.clip.height)
+        self.hidden = np.zeros(len(fitted), bool)  # its mouth is never looked at
         self._frames = LosslessReader(frames)
         self.backdrop: Backdrop | None = backdrop
 

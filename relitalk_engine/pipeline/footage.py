@@ -12,11 +12,12 @@ import numpy as np
 from ..config import FitConfig
 from ..errors import ReliTalkError
 from ..events import Reporter
-from ..face.checks import refuse_small
+from ..face.checks import refuse_small, remarks
 from ..face.crop import find_crop
 from ..face.fitting import HeadFit, fit
 from ..face.head_model import HeadModel
 from ..face.landmarks import Track, track
+from ..face.occlusion import face_colours, hidden_frames
 from ..media.lossless import LosslessReader
 from ..media.video import ClipInfo, LosslessWriter, probe, read_frames
 
@@ -114,3 +115,35 @@ def fit_footage(footage: Footage, head: HeadModel, config: FitConfig, device: st
             footage.track, head, size, config, reporter,
             fps=float(footage.fps), device=device, frames=frames.__getitem__,
         )  # fmt: skip
+
+
+def find_hidden(footage: Footage, reporter: Reporter) -> np.ndarray:
+    """Frames in which something crosses the mouth; warnings say what else makes it hard to learn.
+
+    Args:
+        footage: a clip to learn from.
+        reporter: hears the progress and the warnings, and may cancel.
+
+    Returns:
+        [T] bool.
+
+    Raises:
+        ReliTalkError: too little of the mouth is left to be seen.
+    """
+    points, fps = footage.track.points, float(footage.fps)
+    colours = np.empty((*points.shape[:2], 3), np.float16)
+    with LosslessReader(footage.stored) as frames:
+        for index in reporter.steps("mouth", range(len(footage))):
+            colours[index] = face_colours(frames[index], points[index])
+    hidden = hidden_frames(points, colours, footage.track.valid, fps)
+    free = ~hidden & footage.track.valid
+    if hidden.any() and free.sum() < SHORTEST * fps:
+        raise ReliTalkError(
+            "mouth_hidden",
+            f"Something crosses the mouth in {hidden.sum()} of {len(hidden)} frames of {footage.clip.path.name}.",
+            "Film with hands and microphone below the chin, or cut the clip with --start and --duration.",
+        )
+    size = footage.crop[3], footage.crop[2]
+    for sentence in remarks(footage.clip.path.name, points, colours, ~hidden, size, fps):
+        reporter.warning(sentence)
+    return hidden

@@ -21,6 +21,8 @@ from .turning import frame_order
 SMOOTHING = 0.02
 """Seconds of the Gaussian that smooths the mouth at --smooth 1."""
 VOICE_RATE = 16000
+EASE = 0.16
+"""Seconds in which a driven mouth goes over into one that is kept as it was filmed."""
 
 
 @dataclass(frozen=True)
@@ -99,5 +101,17 @@ def plan_motion(person: Person, base: Base, frames: int, mouth: np.ndarray | Non
     fit = base.fit.select(order)
     psi = fit.psi.copy()
     if mouth is not None:
-        psi[:, person.head.mouth_actions] = mouth
+        actions = person.head.mouth_actions
+        own = _ease(base.hidden[order], EASE * float(person.subject.info.fps))[:, None]
+        psi[:, actions] = mouth + own * (psi[:, actions] - mouth)
     return Motion(order, fit, psi)
+
+
+def _ease(kept: np.ndarray, reach: float) -> np.ndarray:
+    """[T] float32: 1 in frames that are kept, falling to 0 over so many frames before and after them."""
+    from scipy.ndimage import distance_transform_edt
+
+    if not kept.any():
+        return np.zeros(len(kept), np.float32)
+    away = distance_transform_edt(~kept)
+    return np.clip(1 - away / (reach + 1), 0, 1).astype(np.float32)

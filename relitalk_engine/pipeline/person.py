@@ -72,6 +72,12 @@ class Person:
         return HeadFit.from_tensors(self._head_tensors)
 
     @cached_property
+    def hidden(self) -> np.ndarray:
+        """[T] bool: frames of the training clip in which something crosses the mouth."""
+        found = self._head_tensors.get("hidden")
+        return np.zeros(len(self.fit), bool) if found is None else found.astype(bool)
+
+    @cached_property
     def backdrop(self) -> Backdrop | None:
         """What is behind the person in the training clip, where that was kept."""
         path = self.subject.backdrop_path

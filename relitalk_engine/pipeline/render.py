@@ -58,6 +58,12 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
         elif options.start:
             base = Later(base, options.start)
         motion = plan_motion(person, base, total, mouth, options.out)
+        kept = int(base.hidden[motion.order[slice(*frames)]].sum())
+        if kept:
+            reporter.warning(
+                f"Something crosses the mouth in {kept} of {frames[1] - frames[0]} frames of this take: they are kept"
+                " as they were filmed. Choose another --start, or other footage with --video, where that does not suit."
+            )
         if options.voice.motion_only:
             write_motion(scratch, person, motion, options.voice)
             copy_as_wav(options.audio, scratch / "audio.wav")
@@ -115,7 +121,7 @@ class Later:
         self._base, self._skip = base, skip
         self.fit, self.fps, self.crop = base.fit.select(slice(skip, None)), base.fps, base.crop
         self.source, self.source_size = base.source, base.source_size
-        self.backdrop = base.backdrop
+        self.backdrop, self.hidden = base.backdrop, base.hidden[skip:]
         self.start = base.start + skip / float(base.fps)
 
     def rgb(self, frame: int) -> np.ndarray:
@@ -227,9 +233,11 @@ def paint(
     for number in numbers:
         at = int(motion.order[number])
         rgb, known = base.rgb(at), base.known(at)
-        patch = painter.paint(number, rgb, None if known is None else known.alpha)
-        rgb = patch.onto(rgb)
-        alpha = None if known is None else patch.onto_alpha(known.alpha)
+        alpha = None if known is None else known.alpha
+        if not base.hidden[at]:
+            patch = painter.paint(number, rgb, alpha)
+            rgb = patch.onto(rgb)
+            alpha = None if alpha is None else patch.onto_alpha(alpha)
         seen = observer.observe(number, rgb, motion.psi[number], alpha)
         shadow = person.shadow.at(seen.hits, motion.fit.rotation[number])
         followed = person.albedo_at(seen.hits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from ..speech.adapters import best_kind, listener
 from ..speech.training import train_speech
 from ..subject import Consent, Source, Subject, SubjectInfo
 from ..synthesis.training import train_synthesis
-from .footage import fit_footage, ingest
+from .footage import find_hidden, fit_footage, ingest
 from .motion import name_the_track
 from .options import Result, TrainOptions
 from .person import REFLECTANCE, SPEECH, SURFACE, Person, add_weights, head_shadow, write_tensors
@@ -96,11 +97,16 @@ def _begin(options: TrainOptions, reporter: Reporter) -> Subject:
             return left
     head = load_head(options.preset.fit.head)
     subject, footage = _store(options, head, digest, reporter)
+    hidden = find_hidden(footage, reporter)
     fit = fit_footage(footage, head, options.preset.fit, options.device, reporter)
-    write_tensors(subject.head_path, fit.tensors() | head_shadow(head, fit))
+    subject.info.metrics["bridged_frames"] = int((~fit.valid).sum())
+    subject.info.metrics["hidden_frames"] = int(hidden.sum())
+    fit = replace(fit, valid=fit.valid & ~hidden)
+    write_tensors(
+        subject.head_path, fit.tensors() | head_shadow(head, fit) | {"hidden": hidden.astype(np.uint8)}
+    )
     errors = reprojection(fitted_landmarks(head, fit), fit.landmarks)[fit.valid]
     subject.info.metrics["landmark_error"] = round(float(np.sqrt((errors**2).mean())), 5)
-    subject.info.metrics["bridged_frames"] = int((~fit.valid).sum())
     subject.mark_done("head")
     return subject
 
