@@ -1,0 +1,242 @@
+"""Teaches the decomposition's prior: F_normal, F_albedo and F_cspec on synthetic heads, filmed as they learn.
+
+Run with `make priors`. The forward pass is a subject's own (``ReflectanceModel``), with the errors of a fit in normal,
+shadow and light, so that what is learned is what a subject's training starts from.
+"""
+
+import logging
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..face.head_model import HeadModel
+from . import losses
+from .light_start import START_SIZE
+from .model import Decomposition, ReflectanceModel
+from .networks import SPECULAR_START
+from .prior import CHANNELS, PRIOR_FILE, write_prior
+from .synthetic_film import Lesson, film
+from .synthetic_heads import HeadView, make_view
+from .synthetic_paint import Painter
+
+SIZE = 192
+"""Side of the pictures that are filmed."""
+SMALL, SMALL_SHARE = 128, 0.75
+"""Side and share of the lessons that are looked at smaller, or nearer: draft's size."""
+HEADS, HELD = 240, 16
+"""Heads to learn from, and to measure on."""
+STEPS = 3000
+KEEP = 96
+"""Lessons at hand; each step films one anew."""
+BATCH = {"cpu": 4, "cuda": 16}
+LEARNING_RATE = 1e-3
+NORMAL, SPECULAR, EDGES, LEVEL = 8.0, 0.03, 0.5, 0.2
+"""Weights beside the albedo's error: of one minus the normals' cosine, the logarithm of the specular weight, the
+differences of neighbouring pixels; and what of an error of the whole level counts."""
+SMOOTH = 0.02
+"""Weight of total variation on the normal's residual and the specular weight."""
+MEAN_DECAY = 0.995
+"""What is kept is the running mean of the weights."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far a decomposition is from the truth."""
+
+    albedo: float
+    """Mean absolute logarithm on skin, after one factor per channel."""
+    albedo_all: float
+    """The same on hair and cloth too, with skin's factor."""
+    normal: float
+    """Mean angle on skin, degrees."""
+    specular: float
+    """Mean absolute logarithm of the specular weight on skin."""
+
+
+class Lessons:
+    """Lessons without end, a few at hand."""
+
+    def __init__(self, views: list[HeadView], painter: Painter, model: ReflectanceModel, seed: int):
+        """``model`` sets each lesson's light to the gauge, as a subject's is; ``seed`` of all draws."""
+        self.views, self.painter, self.model = views, painter, model
+        self.rng = np.random.default_rng(seed)
+        self.kept: list[Lesson] = []
+
+    def new(self) -> Lesson:
+        """Film one more."""
+        view = self.views[self.rng.integers(len(self.views))]
+        lesson = film(view, self.painter.paint(view, self.rng, self.model.skin.device), self.rng)
+        return in_gauge(self.model, lesson)
+
+    def draw(self, count: int, keep: int) -> list[Lesson]:
+        """Some lessons of those at hand, of which the oldest makes room for a new one; all of one size."""
+        self.kept = [*self.kept[max(0, len(self.kept) - keep + 1) :], self.new()]
+        chosen = [self.kept[-1], *(self.kept[k] for k in self.rng.integers(len(self.kept), size=count - 1))]
+        if self.rng.random() > SMALL_SHARE:
+            return chosen
+        return [self._nearer(lesson) for lesson in chosen]
+
+    def _nearer(self, lesson: Lesson) -> Lesson:
+        side = int(self.rng.integers(SMALL, SIZE + 1))
+        top, left = self.rng.integers(0, SIZE - side + 1, 2)
+        return lesson.cropped(int(top), int(left), side).resized(SMALL)
+
+
+@torch.no_grad()
+def in_gauge(model: ReflectanceModel, lesson: Lesson) -> Lesson:
+    """The lesson with the level and colour of its light at which its skin has the gauge's albedo."""
+    seen = lesson.seen
+    model.skin = lesson.skin
+    shade, _, _ = model.shade(seen, seen.normal, seen.skin * 0, lesson.radiance)
+    sure = (seen.skin[0, 0] > 0.6) & (seen.normal[0, 2] > 0.5)
+    if int(sure.sum()) < 64:
+        sure = seen.skin[0, 0] > 0.3
+    miss = ((seen.image[0] + 1e-3).log() - (shade[0] + 1e-3).log())[:, sure].median(1).values
+    return replace(lesson, radiance=lesson.radiance * (miss - lesson.skin.log()).exp())
+
+
+def decompose(model: ReflectanceModel, lesson: Lesson) -> Decomposition:
+    """Decompose a lesson under its own light and gauge."""
+    model.skin = lesson.skin
+    return model(lesson.seen, lesson.radiance)
+
+
+def lesson_loss(found: Decomposition, lesson: Lesson) -> Tensor:
+    """What of a decomposition is not the truth, scalar."""
+    weight = lesson.weight
+    clipped = (lesson.seen.image.amax(1, keepdim=True) > 0.96).to(weight.dtype)
+    trusted = weight * (1 - 0.8 * clipped)
+    miss = (found.albedo + 0.01).log() - (lesson.albedo + 0.01).log()
+    skin = lesson.seen.skin * trusted
+    level = (miss * skin).sum((2, 3), keepdim=True) / skin.sum().clamp_min(1)
+    miss = miss - (1 - LEVEL) * level
+    total = trusted.sum().clamp_min(1)
+    albedo = (miss.abs() * trusted).sum() / (3 * total) + EDGES * losses.total_variation(miss, trusted)
+    angle = (1 - (found.normal * lesson.normal).sum(1, keepdim=True)) * weight
+    gloss = (found.specular_weight / SPECULAR_START + 0.05).log() - (lesson.specular / SPECULAR_START + 0.05).log()
+    rough = losses.total_variation(found.delta, weight) + 4 * losses.total_variation(found.specular_weight, weight)
+    return (
+        albedo + NORMAL * angle.sum() / weight.sum().clamp_min(1)
+        + SPECULAR * (gloss.abs() * weight).sum() / weight.sum().clamp_min(1) + SMOOTH * rough
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def measure(model: ReflectanceModel, lessons: list[Lesson]) -> Errors:
+    """Mean errors over lessons."""
+    rows = []
+    for lesson in lessons:
+        found = decompose(model, lesson)
+        skin = (lesson.seen.skin * (lesson.weight > 0.9))[0, 0] > 0.5
+        body = lesson.weight[0, 0] > 0.2
+        miss = (found.albedo[0] + 0.01).log() - (lesson.albedo[0] + 0.01).log()
+        miss = miss - miss[:, skin].median(1).values[:, None, None]
+        angle = torch.rad2deg((found.normal[0] * lesson.normal[0]).sum(0)[skin].clamp(-1, 1).acos())
+        gloss = (found.specular_weight[0] + 1e-3).log() - (lesson.specular[0] + 1e-3).log()
+        rows.append([miss[:, skin].abs().mean(), miss[:, body].abs().mean(), angle.mean(), gloss[:, skin].abs().mean()])
+    return Errors(*(float(x) for x in torch.tensor(rows).mean(0)))
+
+
+def new_model(device: torch.device | str) -> ReflectanceModel:
+    """A decomposition that knows nothing yet."""
+    model = ReflectanceModel(np.ones((*START_SIZE, 3)), np.full(3, 0.4), SIZE, CHANNELS).to(device)
+    return model.to(memory_format=torch.channels_last)
+
+
+def train(
+    views: list[HeadView], painter: Painter, steps: int = STEPS, seed: int = 0, device: str = "cpu",
+    watch: Callable[[int, ReflectanceModel], None] | None = None, every: int = 100, keep: int = KEEP,
+) -> ReflectanceModel:
+    """Train the networks on lessons filmed from views.
+
+    Args:
+        views: the heads.
+        painter: what paints them.
+        steps: of the optimiser.
+        seed: of every draw.
+        device: where to train; a graphics card takes larger batches.
+        watch: told the step and the model of mean weights, now and then.
+        every: how many steps are now and then.
+        keep: lessons at hand.
+
+    Returns:
+        The model of mean weights.
+    """
+    torch.manual_seed(seed)
+    model = new_model(device)
+    mean = new_model(device)
+    mean.load_state_dict(model.state_dict())
+    lessons = Lessons(views, painter, model, seed)
+    networks = [p for name, p in model.named_parameters() if not name.startswith("light.")]
+    optimiser = torch.optim.AdamW(networks, LEARNING_RATE, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps, pct_start=0.08)
+    batch = BATCH[torch.device(device).type]
+    for _ in range(min(keep, 6 * batch, steps)):
+        lessons.kept.append(lessons.new())
+    for step in range(steps):
+        optimiser.zero_grad()
+        for lesson in lessons.draw(batch, keep):
+            (lesson_loss(decompose(model, lesson), lesson) / batch).backward()
+        torch.nn.utils.clip_grad_norm_(networks, 1.0)
+        optimiser.step()
+        schedule.step()
+        decay = min(MEAN_DECAY, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for slow, fast in zip(mean.parameters(), model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        if watch is not None and ((step + 1) % every == 0 or step + 1 == steps):
+            watch(step + 1, mean)
+    return mean
+
+
+def teach(path: Path = PRIOR_FILE) -> None:
+    """Make the heads, train, write the weights, and say what was gained."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    began = time.monotonic()
+    head = HeadModel.read()
+    painter = Painter(head)
+    views = [make_view(head, np.random.default_rng([0, k]), SIZE) for k in range(HEADS)]
+    unseen = [make_view(head, np.random.default_rng([1, k]), SIZE) for k in range(HELD)]
+    _LOG.info("%d heads in %.0f s", len(views) + len(unseen), time.monotonic() - began)
+    teach_on(views, unseen, painter, device, path, began)
+
+
+def teach_on(
+    views: list[HeadView], unseen: list[HeadView], painter: Painter, device: str, path: Path, began: float
+) -> None:
+    """Train on views, measure on unseen ones; write the weights now and then and at the end."""
+    untrained = new_model(device)
+    rng = np.random.default_rng(2)
+    held = [
+        in_gauge(untrained, film(view, painter.paint(view, rng, device), rng)).resized(size)
+        for view in unseen for size in (SMALL, SIZE)
+    ]  # fmt: skip
+    before = measure(untrained, held)
+    _LOG.info("untrained: %s", before)
+
+    def watch(step: int, model: ReflectanceModel) -> None:
+        errors = measure(model, held)
+        minutes = (time.monotonic() - began) / 60
+        _LOG.info("step %d, %.0f min: %s", step, minutes, errors)
+        machine = torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()} CPU, one thread"
+        write_prior(
+            path, model,
+            trained=f"{step} steps of {BATCH[device]} on {machine} in {minutes:.0f} minutes",
+            held_out=f"{errors}, untrained {before}",
+        )
+
+    train(views, painter, STEPS, 0, device, watch)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)  # the same sums in the same order
+    teach()
