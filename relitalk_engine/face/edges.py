@@ -48,9 +48,12 @@ def _steps(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _shrunk(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[h, w, C] of any C: OpenCV takes four channels at once where the sizes have no whole ratio."""
     import cv2
 
-    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return np.dstack(
+        [cv2.resize(values[..., k : k + 4], size, interpolation=cv2.INTER_AREA) for k in range(0, values.shape[2], 4)]
+    )
 
 
 def squared(values: np.ndarray) -> np.ndarray:

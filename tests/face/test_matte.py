@@ -124,3 +124,11 @@ def test_a_backdrop_is_kept_to_the_bit_and_another_size_is_refused(tmp_path):
         Backdrop.load(tmp_path / "backdrop.png", (100, SIDE))
     with pytest.raises(ReliTalkError, match="missing"):
         Backdrop.load(tmp_path / "none.png", (SIDE, SIDE))
+
+
+def test_the_background_of_a_frame_of_any_size_is_told():
+    size = 331  # no whole ratio to what it is shrunk to
+    frame = np.full((size, size, 3), 90, np.uint8)
+    outside = np.ones((size, size), np.float32)
+    outside[100:220, 100:220], frame[100:220, 100:220] = 0, 200
+    assert np.abs(behind(frame, outside, None).colour.astype(int) - 90).max() <= 1
