@@ -67,8 +67,8 @@ class Held:
 
     @cached_property
     def relit(self) -> Take:
-        """The true frames under the other light; with them comes their true motion."""
-        return self.made("relit_truth", "relight", "--light", OTHER_LIGHT)
+        """The first true frames under the other light; with them comes the true motion of all."""
+        return self.made("relit_truth", "relight", "--light", OTHER_LIGHT, "--frames", f"0:{RELIT}")
 
     def driven(self, name: str, *words: object) -> Take:
         """The unseen part spoken by the subject."""
@@ -131,9 +131,9 @@ class Unseen:
         x, y, width, height = take.info.crop
         self._frames = [
             np.ascontiguousarray(frame[y : y + height, x : x + width])
-            for frame in islice(video.read_frames(who.clip, who.start), take.info.total)
+            for frame in islice(video.read_frames(who.clip, who.start), take.info.frames[1])
         ]
-        count = min(len(self._frames), take.info.total)
+        count = len(self._frames)
         motion = self.motion(take)
         self.areas = Areas(
             _square(motion, REMOVED, (height, width))[:count],
