@@ -1,8 +1,8 @@
 """One albedo texture in the head's UV, solved over all poses of a clip; frames follow it in their low frequencies.
 
 A frame's own albedo is the image over its shading, and what the shading misses moves over the face as the head does.
-What stays at its place on the face, whatever the pose, is paint. Eyes, the mouth's inside and hair have no place on the
-head's surface to be painted at; they keep what their frame says.
+What stays at its place on the face, whatever the pose, is paint. Eyes, the mouth's inside and hair have no such place,
+and lips and brows lie a little beside theirs: these keep what their frame says.
 """
 
 from __future__ import annotations
@@ -19,23 +19,28 @@ from ..geometry.raster import Hits
 from .texels import Texels, corner_uv, filled, look_up, place_in_texture
 
 SIZE = 512
-STAYS = ("skin", "lips", "brows", "beard", "ears", "neck")
-"""Regions of a frame that keep their place on the head."""
-MOVES = ("eye_l", "eye_r", "eye_cavity", "mouth_interior", "scalp")
-"""Regions of the head model whose looks do not."""
+STAYS = ("skin", "lips", "brows", "beard")
+"""Regions of a frame that keep their place on the head's mesh."""
+MOVES = ("eye_l", "eye_r", "eye_cavity", "mouth_interior", "scalp", "ears", "neck")
+"""Regions of the mesh that show something else from frame to frame, or do not lie where they are seen."""
 ROUNDS = 10
 SOFT = 0.15
 """Logarithm by which a frame may lie off before it counts for less."""
 SURE = 0.4
 """Frames, facing the camera and well lit, at which a texel is half believed."""
+GRAIN = SIZE / 400
+"""Width in texels of what counts as around one."""
 BROAD = SIZE / 128
 """Width in texels of what the two halves of a face share."""
 ALIKE = 0.15
 """Logarithm by which the halves may differ before that is a mark on one of them."""
 WIDTH = 0.008
 """Of the smoothing of what a frame takes from the texture, as a share of the image's."""
-MOST = 0.8
-"""Largest correction of a frame, a logarithm."""
+OFF, HUE = 0.7, 0.2
+"""Logarithms of level and of colour by which a frame lies so far from the texture that it shows something else there:
+light that was missed is less, and has less of a colour."""
+CONTRAST = 0.15
+"""Deviation of the logarithm around a texel at which it is half believed: there a pixel beside the right one tells."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,10 @@ def follow(look: Look, texture: np.ndarray) -> np.ndarray:
         [S, S, 3] logarithm of a smooth gain; it fades to 0 at the head's border and where something is before it.
     """
     weight = texture[..., 3] * np.clip((look.stays - 0.3) / 0.6, 0, 1) * np.clip((look.alpha - 0.7) / 0.3, 0, 1)
-    miss = np.clip(texture[..., :3] - np.log(np.maximum(look.albedo, 1e-4)), -MOST, MOST)
+    miss = texture[..., :3] - np.log(np.maximum(look.albedo, 1e-4))
+    level = miss.mean(-1)
+    hue = np.abs(miss - level[..., None]).max(-1)
+    weight = weight / ((1 + (level / OFF) ** 4) * (1 + (hue / HUE) ** 4))
     sigma = WIDTH * len(weight)
     taken = cv2.GaussianBlur(miss * weight[..., None], (0, 0), sigma)
     return taken / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 0.3)[..., None]
@@ -168,9 +176,12 @@ class Samples:
         paint, known = np.zeros((len(seen), 3), np.float32), np.zeros(len(seen), np.float32)
         paint[seen], known[seen] = _agreed(said[:, seen].astype(np.float32), weight[:, seen].astype(np.float32))
         paint, known = self._halves(paint, known)
-        sure = self.texels.picture((known / (known + SURE))[:, None])
         whole = filled(self.texels.picture(np.column_stack([paint * known[:, None], known])))
-        return AlbedoTexture(whole.astype(np.float32), cv2.GaussianBlur(sure, (0, 0), 1.0), corner_uv(self.head))
+        uneven = cv2.GaussianBlur(whole**2, (0, 0), GRAIN) - cv2.GaussianBlur(whole, (0, 0), GRAIN) ** 2
+        uneven = uneven.clip(0).mean(-1) / CONTRAST**2
+        sure = self.texels.picture((known / (known + SURE))[:, None])
+        sure = cv2.GaussianBlur(sure, (0, 0), GRAIN) / (1 + uneven)
+        return AlbedoTexture(whole.astype(np.float32), sure, corner_uv(self.head))
 
     def _halves(self, paint: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Broadly the halves of a face are alike: each leans on the other, as far as that is known better."""
