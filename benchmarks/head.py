@@ -13,7 +13,7 @@ from scipy import ndimage, signal
 
 from relitalk_engine.config import FitConfig, Preset, load_preset
 from relitalk_engine.evaluate import metrics
-from relitalk_engine.evaluate.tables import read_truth, true_normals
+from relitalk_engine.evaluate.truth import read_truth
 from relitalk_engine.face.backdrop import Backdrop, find_backdrop
 from relitalk_engine.face.fitting import HeadFit, fit
 from relitalk_engine.face.heads import load_head
@@ -178,7 +178,7 @@ def _pictures(train: Ready, shape: HeadFit, test: Ready, fitted: HeadFit, preset
             seen = observer.observe(index, test.frames[index])
             alpha, opaque = (_grey(truth.folder / name / f"{index:05d}.png") for name in ("test_alpha", "opaque"))
             skin = (opaque > 0.5) & (seen.regions["skin"] > 0.8)
-            angles.append(metrics.angle(seen.normal, true_normals(truth, index), skin))
+            angles.append(metrics.angle(seen.normal, truth.normals(index), skin))
             covered = seen.hits.mask
             if surface is not None:
                 covered = covered | intersect(surface, fitted, index, fitted.psi[index], test.size).mask

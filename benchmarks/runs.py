@@ -78,7 +78,7 @@ def world_hdri(name: str = "studio") -> Path:
         FileNotFoundError: bpy is not installed.
     """
     from relitalk_engine.errors import MissingPart
-    from relitalk_engine.evaluate.tables import find_hdri
+    from relitalk_engine.evaluate.truth import find_hdri
 
     try:
         return find_hdri(name, RESULTS)

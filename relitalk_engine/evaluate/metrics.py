@@ -58,6 +58,37 @@ def ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -
     return float(similar[keep].mean())
 
 
+def gradient_psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+    """PSNR in dB of the steps from pixel to pixel, down and across: what is lost of edges and detail, not of tone.
+
+    Args:
+        image: [H, W, C], its peak 1.
+        truth: [H, W, C].
+        mask: [H, W] bool; a step counts where both its pixels are inside.
+    """
+    steps = []
+    for axis in (0, 1):
+        both = np.delete(mask, -1, axis) & np.delete(mask, 0, axis)
+        steps.append((np.diff(image, axis=axis) - np.diff(truth, axis=axis))[both])
+    square = np.concatenate(steps).astype(np.float64) ** 2
+    if square.size == 0:
+        raise ValueError("the mask is empty")
+    return float(-10.0 * np.log10(square.mean() + 1e-12))
+
+
+def scale_invariant_error(values: np.ndarray, truth: np.ndarray) -> float:
+    """Error after the one gain that makes it least, as a share of the truth: 0 is the same up to a factor.
+
+    Args:
+        values: any shape, linear.
+        truth: the same shape.
+
+    Source: Grosse et al. 2009, with one window over everything.
+    """
+    left = truth - gain(values, truth) * values
+    return float(np.sqrt((left**2).sum() / max(float((truth**2).sum()), 1e-12)))
+
+
 def gain(image: np.ndarray, truth: np.ndarray) -> float:
     """The one factor that brings linear values nearest to the truth (least squares)."""
     return float((image * truth).sum() / max(float((image**2).sum()), 1e-12))

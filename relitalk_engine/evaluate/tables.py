@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import MissingPart, ReliTalkError
+from ..errors import MissingPart
 from ..events import Reporter
-from ..pipeline.options import LightOptions, OutOptions, RelightOptions
+from ..lighting.light import Light
+from ..media import images
+from ..media.images import linear_to_srgb, srgb_to_linear
+from ..pipeline.person import Person
 from ..subject import Subject
-from . import metrics
+from ..take import Take
+from . import metrics, sheets
+from .features import feature_distance
+from .shots import shoot
+from .truth import Truth, picture, read_truth
 
-COLUMNS = ("foreground_psnr", "opaque_psnr", "hair_psnr", "ssim", "gain")
+COLUMNS = ("foreground_psnr", "opaque_psnr", "hair_psnr", "ssim", "gradient_psnr", "features")
 PEERS = {"copy": "the source frame left as it is", "ours": "this subject"}
-
-
-@dataclass(frozen=True)
-class Truth:
-    """A test folder laid out as data/synthetic/subject_a."""
-
-    folder: Path
-    clip: Path
-    frames: list[int]
-    lights: list[Path]
+SHOWN = 3
+"""Frames of each light on its contact sheet."""
 
 
 @dataclass
@@ -37,9 +34,11 @@ class Figures:
     """What was measured."""
 
     relight: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """Peer, light, column."""
+    """Peer, light, column; a column that ends in _gained is after the one linear gain of that clip, `gain`."""
     normal_degrees: float | None = None
     """Mean angle of our normals to the truth on skin, eyes and cloth."""
+    albedo_error: float | None = None
+    """Scale-invariant error of our albedo there."""
     reconstruction_psnr: float | None = None
     """Under the source light, against the clip, where the matte is whole."""
 
@@ -48,6 +47,7 @@ class Figures:
         return {
             "relight": self.relight,
             "normal_degrees": self.normal_degrees,
+            "albedo_error": self.albedo_error,
             "reconstruction_psnr": self.reconstruction_psnr,
         }
 
@@ -55,18 +55,27 @@ class Figures:
         """All figures as lines for a person."""
         found = []
         for peer, rows in self.relight.items():
-            found.append(f"{peer} ({PEERS[peer]}); dB on sRGB values, SSIM, and the linear gain to the truth")
-            found.append(f"  {'light':<20}" + "".join(f"{name:>17}" for name in COLUMNS))
+            found.append(f"{peer} ({PEERS[peer]}); dB on sRGB values; raw/after one linear gain, the last column")
+            shown = [name for name in COLUMNS if name in rows["mean"]]
+            found.append(f"  {'light':<20}" + "".join(f"{name:>17}" for name in (*shown, "gain")))
             for light, row in rows.items():
-                found.append(f"  {light:<20}" + "".join(f"{row[name]:17.3f}" for name in COLUMNS))
+                digits = {name: 4 if name == "features" else 3 if name == "ssim" else 2 for name in shown}
+                pairs = [f"{row[name]:.{digits[name]}f}/{row[name + '_gained']:.{digits[name]}f}" for name in shown]
+                found.append(f"  {light:<20}" + "".join(f"{pair:>17}" for pair in (*pairs, f"{row['gain']:.3f}")))
+        if any("features" in row for rows in self.relight.values() for row in rows.values()):
+            found.append("features: distance in the middle layers of the face-recognition network E_id; not LPIPS")
         if self.normal_degrees is not None:
             found.append(f"normals: {self.normal_degrees:.2f} degrees from the truth, mean")
+        if self.albedo_error is not None:
+            found.append(f"albedo: {100 * self.albedo_error:.1f} % from the truth after one gain")
         if self.reconstruction_psnr is not None:
             found.append(f"source light against the clip: {self.reconstruction_psnr:.2f} dB")
         return found
 
 
-def evaluate(subject: Subject, against: Path, device: str, *, reporter: Reporter) -> Figures:
+def evaluate(
+    subject: Subject, against: Path, device: str, *, reporter: Reporter, pictures: Path | None = None
+) -> Figures:
     """Relight the test clip with every light of the folder and measure it.
 
     Args:
@@ -74,157 +83,128 @@ def evaluate(subject: Subject, against: Path, device: str, *, reporter: Reporter
         against: a folder laid out as data/synthetic/subject_a.
         device: "cpu" or "cuda".
         reporter: whom to tell.
+        pictures: a folder for contact sheets, one per light; None: none.
 
     Raises:
         ReliTalkError: the folder is not laid out so, or an HDRI of it is not found.
         Cancelled: the user asked to stop.
     """
-    from ..pipeline.relight import relight
-
     truth = read_truth(against)
-    lights = {folder.name: _light(folder, against) for folder in truth.lights}
-    figures = Figures({"copy": {}, "ours": {}})
-    first, last = min(truth.frames), max(truth.frames) + 1
+    person = Person(subject, device)
+    lights = {folder.name: truth.light(folder) for folder in truth.lights}
     with tempfile.TemporaryDirectory(prefix="relitalk-evaluate-") as scratch:
-        for name, light in {"source": LightOptions(), **lights}.items():
-            out = OutOptions(frames=(first, last), full_frame=True, passes=name == "source")
-            take = Path(scratch) / name
-            relight(
-                RelightOptions(subject.path, take, light, out, video=truth.clip, device=device), reporter=reporter
-            )
-            if name == "source":
-                figures.reconstruction_psnr = _reconstruction(truth, take)
-                figures.normal_degrees = _normals(truth, take)
-                continue
-            figures.relight["copy"][name] = _score(truth, truth.folder / "relight" / name, truth.folder / "test")
-            figures.relight["ours"][name] = _score(truth, truth.folder / "relight" / name, take / "beauty")
+        shots: list[tuple[str, Light]] = [("source", person.light), *lights.items()]
+        take = shoot(person, truth.clip, shots, truth.frames, Path(scratch), reporter)
+        return measure(truth, take, pictures)
+
+
+def measure(truth: Truth, take: Take, pictures: Path | None = None) -> Figures:
+    """Measure the frames of a take that `shoot` made under "source" and every light of the truth.
+
+    Args:
+        truth: what the frames should be.
+        take: what they are.
+        pictures: a folder for contact sheets; None: none.
+    """
+    figures = Figures({"copy": {}, "ours": {}})
+    for folder in truth.lights:
+        source = truth.folder / "test"
+        figures.relight["copy"][folder.name] = score(truth, folder, source)
+        ours = take.beauty_path(0, folder.name).parent
+        figures.relight["ours"][folder.name] = score(truth, folder, ours)
+        if pictures is not None:
+            sheets.write(pictures / f"{folder.name}.png", list(_rows(truth, folder, ours)))
     for rows in figures.relight.values():
-        rows["mean"] = {key: float(np.mean([row[key] for row in rows.values()])) for key in COLUMNS}
+        names = next(iter(rows.values()))
+        rows["mean"] = {name: float(np.mean([row[name] for row in rows.values()])) for name in names}
+    figures.reconstruction_psnr = _reconstruction(truth, take)
+    figures.normal_degrees = _normals(truth, take)
+    figures.albedo_error = _albedo(truth, take)
     return figures
 
 
-def read_truth(folder: Path) -> Truth:
-    """Read how a test folder is laid out.
-
-    Raises:
-        ReliTalkError: a part of it is missing.
-    """
-    hint = "Name a folder laid out as data/synthetic/subject_a."
-    try:
-        frames = [int(number) for number in json.loads((folder / "relight.json").read_text(encoding="utf-8"))["frames"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReliTalkError("no_truth", f"{folder / 'relight.json'} cannot be read ({error}).", hint) from error
-    lights = sorted(path.parent for path in (folder / "relight").glob("*/scene_light.json"))
-    for path in (folder / "test.mp4", folder / "test", folder / "opaque"):
-        if not path.exists():
-            raise ReliTalkError("no_truth", f"There is no {path}.", hint)
-    if not lights or not frames:
-        raise ReliTalkError("no_truth", f"{folder} names no frames or holds no relit ones.", hint)
-    return Truth(folder, folder / "test.mp4", frames, lights)
-
-
-def _light(folder: Path, against: Path) -> LightOptions:
-    facts = json.loads((folder / "scene_light.json").read_text(encoding="utf-8"))
-    return LightOptions(str(find_hdri(facts["hdri"], against)), float(facts["rotation_deg"]), float(facts["strength"]))
-
-
-def find_hdri(name: str, against: Path) -> Path:
-    """One of Blender's world HDRIs.
+def score(truth: Truth, light: Path, guesses: Path) -> dict[str, float]:
+    """Figures of the pictures in a folder against those of one light, means over the frames.
 
     Args:
-        name: such as "studio".
-        against: the test folder, whose `hdri` is looked into first; then `RELITALK_HDRI`, then an installed bpy.
-
-    Raises:
-        MissingPart: it is in none of them.
+        truth: what is known.
+        light: one of its lights.
+        guesses: a folder with a PNG per frame, at the source's full size.
     """
-    places = [against / "hdri"]
-    if os.environ.get("RELITALK_HDRI"):
-        places.append(Path(os.environ["RELITALK_HDRI"]))
-    spec = importlib.util.find_spec("bpy")  # looked for, not imported
-    if spec is not None and spec.origin:
-        places += Path(spec.origin).parent.glob("*/datafiles/studiolights/world")
-    for place in places:
-        if (place / f"{name}.exr").is_file():
-            return place / f"{name}.exr"
-    raise MissingPart(
-        "no_hdri",
-        f"Blender's world HDRI {name}.exr is not found.",
-        "Install bpy, or name its folder datafiles/studiolights/world in RELITALK_HDRI.",
-    )
-
-
-def _picture(path: Path) -> np.ndarray:
-    from ..media import images
-
-    pixels = images.read_image(path)
-    return pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
-
-
-def _masks(truth: Truth, relit: Path, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """Foreground and its opaque part, [H, W] bool each."""
-    fore = _picture(relit / f"{frame:05d}.png")[..., 3] > 0.5
-    return fore, fore & (_picture(truth.folder / "opaque" / f"{frame:05d}.png")[..., 0] > 0.5)
-
-
-def _score(truth: Truth, relit: Path, guesses: Path) -> dict[str, float]:
-    from ..media.images import srgb_to_linear
-
-    rows = []
+    true, mine, fore, opaque = [], [], [], []
     for frame in truth.frames:
-        true, guess = _picture(relit / f"{frame:05d}.png"), _picture(guesses / f"{frame:05d}.png")[..., :3]
-        fore, opaque = _masks(truth, relit, frame)
-        rows.append(
-            {
-                "foreground_psnr": metrics.psnr(guess, true[..., :3], fore),
-                "opaque_psnr": metrics.psnr(guess, true[..., :3], opaque),
-                "hair_psnr": metrics.psnr(guess, true[..., :3], fore & ~opaque),
-                "ssim": metrics.ssim(guess, true[..., :3], fore),
-                "gain": metrics.gain(srgb_to_linear(guess[fore]), srgb_to_linear(true[..., :3][fore])),
-            }
-        )
-    return {key: float(np.mean([row[key] for row in rows])) for key in COLUMNS}
+        true.append(picture(light / f"{frame:05d}.png")[..., :3])
+        mine.append(picture(guesses / f"{frame:05d}.png")[..., :3])
+        here, firm = truth.masks(frame, light)
+        fore.append(here)
+        opaque.append(firm)
+    inside = np.stack(fore)
+    linear = [srgb_to_linear(np.stack(shots)) for shots in (mine, true)]
+    factor = metrics.gain(linear[0][inside], linear[1][inside])
+    gained = np.clip(linear_to_srgb(linear[0] * np.float32(factor)), 0, 1)
+    row: dict[str, float] = {}
+    for ending, shots in (("", mine), ("_gained", gained)):
+        rows = [_compare(*shot) for shot in zip(shots, true, fore, opaque, strict=True)]
+        row |= {name + ending: float(np.mean([found[name] for found in rows])) for name in rows[0]}
+    return row | {"gain": factor}
 
 
-def _reconstruction(truth: Truth, take: Path) -> float:
+def _compare(mine: np.ndarray, true: np.ndarray, fore: np.ndarray, opaque: np.ndarray) -> dict[str, float]:
+    found = {
+        "foreground_psnr": metrics.psnr(mine, true, fore),
+        "opaque_psnr": metrics.psnr(mine, true, opaque),
+        "hair_psnr": metrics.psnr(mine, true, fore & ~opaque),
+        "ssim": metrics.ssim(mine, true, fore),
+        "gradient_psnr": metrics.gradient_psnr(mine, true, fore),
+    }
+    try:
+        found["features"] = feature_distance(mine, true, fore)
+    except MissingPart:
+        return found
+    return found
+
+
+def _rows(truth: Truth, light: Path, ours: Path) -> Iterator[np.ndarray]:
+    for frame in truth.frames[:: max(len(truth.frames) // SHOWN, 1)][:SHOWN]:
+        true, mine = (picture(folder / f"{frame:05d}.png")[..., :3] for folder in (light, ours))
+        yield sheets.row(true, mine, truth.masks(frame, light)[0])
+
+
+def _reconstruction(truth: Truth, take: Take) -> float:
     from ..media import video
 
     wanted = set(truth.frames)
     found = []
     for number, frame in enumerate(video.read_frames(truth.clip)):
         if number in wanted:
-            mine = _picture(take / "beauty" / f"{number:05d}.png")
+            mine = picture(take.beauty_path(number, "source"))
             found.append(metrics.psnr(mine[..., :3], frame / np.float32(255), mine[..., 3] == 1.0))
     return float(np.mean(found))
 
 
-def true_normals(truth: Truth, frame: int) -> np.ndarray | None:
-    """[H, W, 3] the true normals in the camera frame, zero where nothing stands; None where there are none."""
-    from ..media import images
-
-    path = truth.folder / "passes" / f"{frame:05d}.exr"
-    world = _normal_of(images.read_exr(path), "XYZ") if path.exists() else None
-    return None if world is None else world[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])  # (x, y, z) to (x, z, -y)
+def _read_pass(take: Take, name: str, frame: int) -> np.ndarray:
+    channels = images.read_exr(take.pass_path(name, frame))
+    return np.stack([channels[letter] for letter in "RGB"], axis=-1)
 
 
-def _normals(truth: Truth, take: Path) -> float | None:
-    from ..media import images
-
+def _normals(truth: Truth, take: Take) -> float | None:
     found = []
     for frame in truth.frames:
-        true = true_normals(truth, frame)
-        mine = _normal_of(images.read_exr(take / "normal" / f"{frame:05d}.exr"), "XYZ", "RGB")
-        if true is None or mine is None:
+        true = truth.normals(frame)
+        if true is None:
             return None
-        _, opaque = _masks(truth, truth.lights[0], frame)
-        opaque &= np.linalg.norm(true, axis=-1) > 0.5
-        found.append(metrics.angle(mine, true, opaque))
+        where = truth.masks(frame)[1] & (np.linalg.norm(true, axis=-1) > 0.5)
+        found.append(metrics.angle(_read_pass(take, "normal", frame), true, where))
     return float(np.mean(found))
 
 
-def _normal_of(channels: dict[str, np.ndarray], *endings: str) -> np.ndarray | None:
-    for ending in endings:
-        for stem in sorted({name[:-1] for name in channels}):
-            if (not stem or "ormal" in stem) and all(stem + letter in channels for letter in ending):
-                return np.stack([channels[stem + letter] for letter in ending], axis=-1)
-    return None
+def _albedo(truth: Truth, take: Take) -> float | None:
+    mine, true = [], []
+    for frame in truth.frames:
+        paint = truth.albedo(frame)
+        if paint is None:
+            return None
+        where = truth.masks(frame)[1] & (paint.sum(-1) > 0.01)
+        true.append(paint[where])
+        mine.append(_read_pass(take, "albedo", frame)[where])
+    return metrics.scale_invariant_error(np.concatenate(mine), np.concatenate(true))

@@ -40,6 +40,39 @@ def test_ssim_agrees_with_scikit_image():
     assert metrics.ssim(truth, truth) == pytest.approx(1.0)
 
 
+def test_a_gradient_is_blind_to_tone_and_sees_blur():
+    rng = np.random.default_rng(0)
+    truth = rng.random((16, 16, 3))
+    inside = np.ones((16, 16), bool)
+    assert metrics.gradient_psnr(truth + 0.2, truth, inside) == pytest.approx(120.0)
+    flat = np.full_like(truth, 0.5)
+    steps = np.concatenate([np.diff(truth, axis=0).ravel(), np.diff(truth, axis=1).ravel()])
+    assert metrics.gradient_psnr(flat, truth, inside) == pytest.approx(-10 * np.log10((steps**2).mean()))
+    with pytest.raises(ValueError, match="empty"):
+        metrics.gradient_psnr(flat, truth, ~inside)
+
+
+def test_albedo_error_forgives_one_gain_and_no_more():
+    truth = np.random.default_rng(0).random((50, 3))
+    assert metrics.scale_invariant_error(3.0 * truth, truth) == pytest.approx(0.0, abs=1e-9)
+    assert metrics.scale_invariant_error(np.zeros_like(truth), truth) == pytest.approx(1.0)
+    assert metrics.scale_invariant_error(truth * [1.2, 1.0, 0.8], truth) > 0.1
+
+
+def test_faces_that_are_alike_are_near_in_features():
+    from relitalk_engine.evaluate.features import feature_distance
+
+    rng = np.random.default_rng(0)
+    truth = np.kron(rng.random((16, 16, 3)), np.ones((8, 8, 1)))
+    mask = np.ones((128, 128), bool)
+    near, far = np.clip(truth + rng.normal(0, 0.02, truth.shape), 0, 1), rng.random(truth.shape)
+    assert feature_distance(truth, truth, mask) == pytest.approx(0.0, abs=1e-9)
+    assert 0 < feature_distance(near, truth, mask) < 0.5 * feature_distance(far, truth, mask)
+    mask[:, :64] = False
+    far[:, 64:] = truth[:, 64:]
+    assert feature_distance(far, truth, mask) == pytest.approx(0.0, abs=1e-9)
+
+
 def test_angle_between_normals():
     a = np.zeros((2, 2, 3))
     a[..., 2] = 1.0
