@@ -12,7 +12,7 @@ from ..errors import ReliTalkError
 from . import visemes
 from .features import Layout, PhoneFeatures
 from .lip_mesh import WAYS, LipMesh, Lips
-from .regression import Inputs, Kernel, Regression, Scaling
+from .regression import Inputs, Kernel, Scaling
 
 if TYPE_CHECKING:
     from ..face.head_model import HeadModel
@@ -26,16 +26,14 @@ PIECE = 4096
 
 _MARGIN = 64
 
-KERNELS = ("whole", "by_lips")
-"""The parts of the regression, as their tensors are named."""
-
-
 TABLES = ("mean", "to_psi", "generic", "gain", "rest", "closed", "most")
 """A model's plain arrays, as their tensors are named."""
 
+KERNEL = ("weights", "anchors", "dual", "mean")
+"""The same of its regression."""
+
 TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.35, 0.6), (0.45, 0.7)
 """Belief in p, b or m from which the lips begin to meet, and at which they touch; the ear is wrong more often."""
-
 
 PAUSE, HOLD = (0.9, 1.4), (0.25, 0.08)
 """Seconds that a pause lasts, and for how long the mouth then holds its shape at either end."""
@@ -91,7 +89,7 @@ class SpeechModel:
     rest: np.ndarray
     closed: np.ndarray
     most: np.ndarray
-    regression: Regression | None = None
+    regression: Kernel | None = None
     pupils: list[Pupil] = field(default_factory=list)
     held: Held | None = None
     part: str = "both"
@@ -164,11 +162,11 @@ class SpeechModel:
         if self.held is not None:
             held = self.held
             data["held"] = np.array([held.opening, held.width, held.network, held.steps], np.float64)
-        for name in KERNELS if self.regression is not None else ():
-            kernel = getattr(self.regression, name)
-            data |= {f"{name}.{k}": getattr(kernel, k) for k in ("weights", "anchors", "dual", "mean")}
-            data |= {f"{name}.scaling": np.stack([kernel.scaling.mean, kernel.scaling.spread])}
-            data |= {f"{name}.step": np.array([kernel.step], np.int64)}
+        if self.regression is not None:
+            kernel = self.regression
+            data |= {f"whole.{k}": getattr(kernel, k) for k in KERNEL}
+            data["whole.scaling"] = np.stack([kernel.scaling.mean, kernel.scaling.spread])
+            data["whole.step"] = np.array([kernel.step], np.int64)
         for i, pupil in enumerate(self.pupils):
             data |= {f"pupil{i}.net.{k}": v.numpy() for k, v in pupil.net.state_dict().items()}
             data |= {f"pupil{i}.lips": np.stack([pupil.lips.mean, pupil.lips.spread])}
@@ -211,8 +209,9 @@ class SpeechModel:
         if "held" in data:
             opening, width, network, steps = (float(x) for x in data["held"])
             model.held = Held(opening, width, network, int(steps))
-        if f"{KERNELS[0]}.dual" in data:
-            model.regression = Regression(*(_read_kernel(data, name) for name in KERNELS))
+        if "whole.dual" in data:
+            parts = {k: data[f"whole.{k}"] for k in KERNEL}
+            model.regression = Kernel(Scaling(*data["whole.scaling"]), step=int(data["whole.step"][0]), **parts)
         while f"pupil{len(model.pupils)}.shape" in data:
             stem = f"pupil{len(model.pupils)}."
             lips, sound = Scaling(*data[stem + "lips"]), Scaling(*data[stem + "sound"])
@@ -224,11 +223,6 @@ class SpeechModel:
             net.load_state_dict(state)
             model.pupils.append(Pupil(net, lips, sound, float(data[stem + "spread"][0])))
         return model
-
-
-def _read_kernel(data: dict[str, np.ndarray], name: str) -> Kernel:
-    parts = {k: data[f"{name}.{k}"] for k in ("weights", "anchors", "dual", "mean")}
-    return Kernel(scaling=Scaling(*data[f"{name}.scaling"]), step=int(data[f"{name}.step"][0]), **parts)
 
 
 def see(features: np.ndarray, mesh: LipMesh, part: str = "both") -> Inputs:

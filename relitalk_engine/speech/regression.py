@@ -9,11 +9,11 @@ import numpy as np
 ANCHORS = 1500
 """Most training frames that are kept."""
 
-BY_LIPS = 0.35
-"""Share of the regression that sees V_lip alone: it knows less of this speaker, and more of a stranger's voice."""
+NOISE, DRIFT = 0.15, 0.25
+"""Variance of what sound cannot explain, over that of the motion: new in every frame, and lasting."""
 
-NOISE = 0.3
-"""Variance of what sound cannot explain, over that of the motion."""
+LASTING = 1.5
+"""Eighty milliseconds that the lasting part takes to fade: frames beside each other are not two witnesses."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,6 @@ class Inputs:
     def sound(self) -> np.ndarray:
         """All but the lips, [T, D]."""
         return np.concatenate(self.columns()[1:], 1)
-
-    def lips_only(self) -> Inputs:
-        """The same with all but the lips blank."""
-        return Inputs(self.lips, *(np.zeros_like(group) for group in self.columns()[1:]))
 
     def pick(self, rows: np.ndarray | slice) -> Inputs:
         """Some of the frames."""
@@ -101,7 +97,9 @@ class Kernel:
         scaling = Scaling.of(design[rows])
         anchors = scaling(design[rows]) * weights
         mean = target[rows].mean(0)
-        gram = _gaussian(anchors, anchors, weights).astype(np.float64) + NOISE * np.eye(len(rows))
+        apart = np.abs(rows[:, None] - rows) / (LASTING * step)
+        noise = NOISE * np.eye(len(rows)) + DRIFT * np.exp(-apart)
+        gram = _gaussian(anchors, anchors, weights) + noise
         dual = np.linalg.solve(gram, (target[rows] - mean).astype(np.float64)).astype(np.float32)
         return cls(scaling, weights, anchors, dual, mean.astype(np.float32), step)
 
@@ -109,23 +107,6 @@ class Kernel:
         """Predict [T, C]."""
         design = self.scaling(_design(inputs, self.step)[0]) * self.weights
         return _gaussian(design, self.anchors, self.weights) @ self.dual + self.mean
-
-
-@dataclass(frozen=True)
-class Regression:
-    """Two regressions, one on everything and one on the lips alone, averaged."""
-
-    whole: Kernel
-    by_lips: Kernel
-
-    @classmethod
-    def fit(cls, inputs: Inputs, target: np.ndarray, rows: np.ndarray, step: int) -> Regression:
-        """Solve both; see `Kernel.fit`."""
-        return cls(Kernel.fit(inputs, target, rows, step), Kernel.fit(inputs.lips_only(), target, rows, step))
-
-    def __call__(self, inputs: Inputs) -> np.ndarray:
-        """Predict [T, C]."""
-        return (1 - BY_LIPS) * self.whole(inputs) + BY_LIPS * self.by_lips(inputs.lips_only())
 
 
 def _design(inputs: Inputs, step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from ..errors import ReliTalkError
 from .features import PhoneFeatures
 from .lip_mesh import LipMesh, Lips
 from .model import MOTIONS, Held, SpeechModel, quietness, see
-from .regression import Regression
+from .regression import Kernel
 
 if TYPE_CHECKING:
     from ..events import Reporter
@@ -99,7 +99,7 @@ def train_speech(
         learn = rows[(rows < fold[0] - gap) | (rows > fold[-1] + gap)]
         start = _start(anyone, motion, learn, part)
         begun = anyone @ start[0] + start[1]
-        kernel_guess[fold] = (begun + Regression.fit(inputs, motion - begun, learn, step)(inputs))[fold]
+        kernel_guess[fold] = (begun + Kernel.fit(inputs, motion - begun, learn, step)(inputs))[fold]
 
         def watch(at: int, pupil: Pupil, fold: np.ndarray = fold, begun: np.ndarray = begun) -> None:
             third.setdefault(at, np.zeros_like(motion))[fold] = (begun + pupil(inputs))[fold]
@@ -128,7 +128,7 @@ def train_speech(
         rest=rest.astype(np.float32),
         closed=closed.astype(np.float32),
         most=np.clip(1.25 * np.percentile(psi[rows], 99.5, axis=0), 0.05, 1.0).astype(np.float32),
-        regression=Regression.fit(inputs, motion - begun, rows, step),
+        regression=Kernel.fit(inputs, motion - begun, rows, step),
         pupils=pupils,
         held=held,
         part=part,

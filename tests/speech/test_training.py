@@ -131,7 +131,7 @@ def test_features_of_another_kind_are_refused(model):
 
 def test_weights_that_do_not_fit_are_refused(model, head, beta):
     data = model.tensors()
-    del data["by_lips.dual"], data["rest"]
+    del data["whole.dual"], data["rest"]
     with pytest.raises(ReliTalkError, match="speech weights"):
         SpeechModel.from_tensors(data, head, beta)
 
