@@ -19,9 +19,10 @@ from ..reflectance.model import FramePasses
 from ..reflectance.relight import BakedLight, Frame, Passes, Reflectance, bake, compose, decompose, relight
 from ..reflectance.shadow import PixelShadow
 from ..take import PASSES, Take
-from .base import Base, source_frame
+from .base import Base
 from .options import OutOptions
 from .person import Person
+from .surround import Surround
 from .texture import write_head
 
 PREVIEW_GREY = 0.18
@@ -57,9 +58,9 @@ class Finisher:
         self._exponent = person.reflectance.specular_exponent()
         self._source = bake(person.light, self._exponent)
         self._baked: dict[int, BakedLight] = {}
-        self._cache: dict[str, object] = {}
         self._metadata = take.info.provenance()
         self._behind = self._background()
+        self._surround = Surround(base) if out.full_frame and base.crop[2:] != base.source_size else None
 
     def _background(self) -> np.ndarray | None:
         """[h, w, 3] linear, of the take's size; None: nothing, or the clip's own."""
@@ -118,26 +119,12 @@ class Finisher:
     def _compose(self, beauty: np.ndarray, image: np.ndarray, alpha: np.ndarray, picture: Picture):
         """Colour [h, w, 3] linear straight and opacity [h, w, 1] of the whole take's frame."""
         kind = self._out.background.kind
-        width, height = self._take.info.size
-        if not self._out.full_frame:
-            if kind == "none":
-                return beauty, alpha
-            behind = image if kind == "keep" or self._behind is None else self._behind
-            return alpha * beauty + (1 - alpha) * behind, np.ones_like(alpha)
-        x, y, w, h = self._base.crop
-        window = np.s_[y : y + h, x : x + w]
+        if self._surround is not None:
+            beauty, alpha, image = self._surround.extend(picture.base, picture.rgb, beauty, alpha, kind != "keep")
         if kind == "none":
-            canvas, opacity = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 1), np.float32)
-            canvas[window], opacity[window] = beauty, alpha
-            return canvas, opacity
-        if kind == "keep":
-            whole = source_frame(self._base, picture.base, self._cache)
-            canvas = srgb_to_linear(whole.astype(np.float32) / 255).astype(np.float32)
-        else:
-            assert self._behind is not None
-            canvas = self._behind.copy()
-        canvas[window] = alpha * beauty + (1 - alpha) * (image if kind == "keep" else canvas[window])
-        return canvas, np.ones((height, width, 1), np.float32)
+            return beauty, alpha
+        behind = image if kind == "keep" or self._behind is None else self._behind
+        return alpha * beauty + (1 - alpha) * behind, np.ones_like(alpha)
 
     def _write_beauty(self, number: int, light: str, colour: np.ndarray, opacity: np.ndarray) -> None:
         path = self._take.beauty_path(number, light)
