@@ -286,6 +286,7 @@ class Sitter:
         foot = self.rest[self.ring].mean(0)[1] - 0.035
         share = np.clip((points[:, 1] - foot) / (0.055 if not hair else 0.08), 0.0, 1.0)
         chin = np.clip((points[:, 2] - self._landmark(152)[2] + 0.055) / 0.02, 0.0, 1.0)
+        chin *= np.clip((points[:, 1] - foot - 0.035) / 0.02, 0.0, 1.0)
         share = np.maximum(share * share * (3 - 2 * share), 0.0 if hair else chin)[:, None]
         turned = (points - self.pivot) @ rotation.T + self.pivot
         return points + share * (turned - points)
