@@ -24,8 +24,10 @@ from . import runs
 from .clips import QUIET
 
 APART = ("eye_l", "eye_r", "eye_cavity", "mouth_interior", "lips", "ears", "scalp", "neck")
-RIM = 0.006
+RIM = 0.012
 """Metres around the eyes that are left out: lids and lashes close over what is behind them."""
+EDGE = 0.015
+"""Width of what is left out along hair, as a share of the image's."""
 FACING = 0.35
 SEEN = 0.6
 """Share of the frames that must see a point."""
@@ -88,7 +90,8 @@ def shimmer(person: Person, step: int = 4) -> Shimmer:
             image = srgb_to_linear(rgb.astype(np.float32) / 255)
             frame = compose(image, passes, person.shadow.at(found.hits, fit.rotation[index]))
             view = points.view(fit.vertices(person.head, index), found.hits, fit.project)
-            skin = cv2.erode(found.regions["skin"] * (passes.alpha > 0.99), np.ones((3, 3)))
+            edge = np.ones([round(EDGE * rgb.shape[1])] * 2)
+            skin = cv2.erode(found.regions["skin"] * (passes.alpha > 0.99), edge)
             seen.append((view.facing > FACING) & (look_up(skin, view.pixels)[:, 0] > 0.9))
             painted.append(look_up(decompose(frame, source).albedo, view.pixels))
             filmed.append(look_up(image, view.pixels))
