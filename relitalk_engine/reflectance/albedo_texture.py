@@ -36,6 +36,10 @@ ALIKE = 0.15
 """Logarithm by which the halves may differ before that is a mark on one of them."""
 WIDTH = 0.008
 """Of the smoothing of what a frame takes from the texture, as a share of the image's."""
+LEAST = 40
+"""Pixels of a face, at the networks' size, from which its exposure is told."""
+WHOLE = 0.1
+"""Logarithm of a frame's mean distance from which on its exposure differs, so that all of it is corrected."""
 OFF, HUE = 0.7, 0.2
 """Logarithms of level and of colour by which a frame lies so far from the texture that it shows something else there:
 light that was missed is less, and has less of a colour."""
@@ -121,16 +125,21 @@ def follow(look: Look, texture: np.ndarray) -> np.ndarray:
         texture: [S, S, 4] of `AlbedoTexture.at`.
 
     Returns:
-        [S, S, 3] logarithm of a smooth gain; it fades to 0 at the head's border and where something is before it.
+        [S, S, 3] logarithm of a smooth gain; at the head's border, and where something is before it, it fades to what
+        the frame's exposure differs by, which is 0 where that is hardly anything.
     """
     weight = texture[..., 3] * np.clip((look.stays - 0.3) / 0.6, 0, 1) * np.clip((look.alpha - 0.7) / 0.3, 0, 1)
     miss = texture[..., :3] - np.log(np.maximum(look.albedo, 1e-4))
+    sure = weight > 0.5
+    whole = np.median(miss[sure], 0) if sure.sum() >= LEAST else np.zeros(3, np.float32)
+    whole = whole**3 / (whole**2 + WHOLE**2)
+    miss = miss - whole
     level = miss.mean(-1)
     hue = np.abs(miss - level[..., None]).max(-1)
     weight = weight / ((1 + (level / OFF) ** 4) * (1 + (hue / HUE) ** 4))
     sigma = WIDTH * len(weight)
     taken = cv2.GaussianBlur(miss * weight[..., None], (0, 0), sigma)
-    return taken / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 0.3)[..., None]
+    return whole + taken / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 0.3)[..., None]
 
 
 @dataclass
