@@ -4,7 +4,22 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from . import addon, fidelity, head, held_out, light, live_light, matte, memory, pixels, speed, voice, voice_pixels
+from . import (
+    addon,
+    fidelity,
+    head,
+    held_out,
+    light,
+    light_parts,
+    live_light,
+    matte,
+    memory,
+    pixels,
+    relit,
+    speed,
+    voice,
+    voice_pixels,
+)
 
 BENCHMARKS = {
     "sample": speed.sample,
@@ -20,7 +35,9 @@ BENCHMARKS = {
     "light": light.light,
     "live_light": live_light.live_light,
     "matte": matte.matte,
-    "truth": fidelity.truth,
+    "truth": relit.truth,
+    "two_lights": relit.two_lights,
+    "light_parts": light_parts.light_parts,
     "addon": addon.figures,
 }
 OF_A_PRESET = {"pixels": pixels.pixels, "ablations": pixels.ablations}

@@ -95,13 +95,3 @@ def _copy(clip: Path, to: Path, take: dict | None) -> None:
                 part = frame[max(top + y, 0) : top + y + h, max(left + x, 0) : left + x + w]
                 part[...] = rng.integers(0, 256, part.shape, np.uint8)
             out.write(frame)
-
-
-def truth(again: bool) -> Iterator[str]:
-    """The rendered person, whose frames under seven other lights are known."""
-    folder = runs.data("synthetic/subject_a")
-    place = runs.subject(folder / "train.mp4", "subject_a", again)
-    run = runs.relitalk("evaluate", place, "--against", folder)
-    for peer, rows in run.result["figures"]["relight"].items():
-        yield f"{peer}: " + ", ".join(f"{name} {value:.2f}" for name, value in rows["mean"].items())
-    yield f"normals {run.result['figures']['normal_degrees']:.1f} degrees off; {run}"

@@ -1,10 +1,12 @@
-"""What the light does: how fast a frame is lit anew, how well the light of the rendered person is found."""
+"""What the light does: how fast, exactly and steadily a frame is lit anew, how well the clip's own light is found."""
 
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,12 +14,15 @@ import numpy as np
 from relitalk_engine.lighting import envmap, lit_sphere
 from relitalk_engine.lighting.light import Light
 from relitalk_engine.lighting.rigs import directional
+from relitalk_engine.pipeline.base import open_video
 from relitalk_engine.pipeline.person import Person
 from relitalk_engine.reflectance.passes import read_frame_passes
 from relitalk_engine.reflectance.relight import BakedLight, Frame, bake, compose, decompose, relight
 from relitalk_engine.subject import Subject
 
-from . import runs
+from . import albedo, runs
+from .clips import QUIET
+from .fidelity import compare_reconstruction
 
 SIZE = 512
 FRONT = 0.4
@@ -25,7 +30,7 @@ FRONT = 0.4
 
 
 def light(again: bool) -> Iterator[str]:
-    """Speed of the element-wise relight, and the decomposition of the rendered person against its truth."""
+    """Speed of the element-wise relight, the found light, and what relighting must keep; aims stand beside."""
     yield from speed()
     folder = runs.data("synthetic/subject_a")
     person = Person(Subject.open(runs.subject(folder / "train.mp4", "subject_a", again)))
@@ -35,6 +40,8 @@ def light(again: bool) -> Iterator[str]:
     frame = _frame(person, 20)
     yield from strength(frame, source, exponent)
     yield from turning(frame, source, exponent)
+    yield from returned(person)
+    yield from steady(person, folder)
     yield from skin(person)
     person.frames.close()
 
@@ -81,13 +88,37 @@ def strength(frame: Frame, source: BakedLight, exponent: float) -> Iterator[str]
 
 
 def turning(frame: Frame, source: BakedLight, exponent: float) -> Iterator[str]:
-    """A lamp turning by 1 degree: second over first differences, beside those of the lit sphere itself."""
-    lamps = [bake(directional(az, 10, 1.0), exponent) for az in np.arange(10.0, 16.0)]
-    shots = np.stack([relight(frame, source, lamp).beauty for lamp in lamps])
-    spheres = np.stack([lamp.sphere.diffuse for lamp in lamps])
+    """A lamp turning by 1 degree: second over first differences, beside an analytic sphere's."""
+    azimuths = np.arange(10.0, 16.0)
+    shots = np.stack([relight(frame, source, bake(directional(az, 10, 1.0), exponent)).beauty for az in azimuths])
+    ball = lit_sphere.normals(frame.image.shape[0])
+    spheres = np.stack([np.maximum(ball @ directional(az, 10, 1.0).directional[0], 0) for az in azimuths])
     inside = frame.alpha[..., 0] > 0.9
-    mine, ball = (_roughness(x) for x in (shots[:, inside], spheres))
-    yield f"lamp turning by 1°: second differences {mine:.3f} of the first; on the sphere {ball:.3f}"
+    mine, theirs = (_roughness(x) for x in (shots[:, inside], spheres))
+    yield (
+        f"lamp turning by 1°: second differences {mine:.3f} of the first; on an analytic sphere {theirs:.3f}"
+        f"   aim: as there   {'reached' if mine <= 1.1 * theirs else 'MISSED'}"
+    )
+    step = np.abs(np.diff(shots[:, inside], axis=0)).max((1, 2))
+    yield f"  largest step of a pixel {step.max():.4f} of the lamp's white, the sphere's {_largest(spheres):.4f}"
+
+
+def returned(person: Person) -> Iterator[str]:
+    """The clip under its own light."""
+    yield from (f"{line}   aim 50 dB" for line in compare_reconstruction("subject_a", person.subject.path))
+
+
+def steady(person: Person, folder: Path) -> Iterator[str]:
+    """The albedo over time at fixed points of the face, and against the truth."""
+    found = albedo.shimmer(person)
+    share = found.albedo / max(found.video, 1e-9)
+    yield f"shimmer: {found}   aim 0.5   {'reached' if share <= 0.5 else 'MISSED'}"
+    frames = json.loads((folder / "relight.json").read_text())["frames"]
+    with tempfile.TemporaryDirectory() as scratch:
+        base = open_video(person, folder / "test.mp4", 0.0, Path(scratch) / "base.mkv", QUIET, True)
+        like = albedo.against_truth(person, folder, base, frames)
+        base.close()
+    yield f"{like}   aim of the energy 0.9   {'reached' if like.energy >= 0.9 else 'MISSED'}"
 
 
 def skin(person: Person) -> Iterator[str]:
@@ -103,6 +134,10 @@ def _frame(person: Person, index: int) -> Frame:
         hits, _ = observer.hits(index)
     shadow = person.shadow.at(hits, person.fit.rotation[index])
     return compose(person.frames[index], read_frame_passes(person.subject.passes_dir, index), shadow)
+
+
+def _largest(frames: np.ndarray) -> float:
+    return float(np.abs(np.diff(frames, axis=0)).max())
 
 
 def _roughness(frames: np.ndarray) -> float:
