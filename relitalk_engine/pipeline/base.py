@@ -13,7 +13,7 @@ from ..errors import ReliTalkError
 from ..events import Reporter
 from ..face.backdrop import Backdrop, Cover, find_backdrop
 from ..face.fitting import HeadFit, fit
-from ..face.landmarks import Track
+from ..face.landmarks import OUTER_EYES, Track
 from ..face.stand_in import HIDE_MOUTH, StandIn, nearest_pose, track_coarsely, track_covered
 from ..media.lossless import LosslessReader
 from ..media.video import read_frames
@@ -21,6 +21,9 @@ from ..reflectance.model import FramePasses
 from ..reflectance.passes import read_frame_passes
 from .footage import Footage, ingest
 from .person import Person
+
+NEARER = 1.4
+"""How much larger than the training clip's a face may be before its mouth looks soft."""
 
 
 class Base(Protocol):
@@ -118,6 +121,12 @@ def open_video(
         duration: seconds that are needed; None: to the end.
     """
     footage = ingest(video, start, duration, scratch, reporter)
+    nearer = _eyes_apart(footage.track.points) / _eyes_apart(person.fit.landmarks[person.fit.valid])
+    if nearer > NEARER:
+        reporter.warning(
+            f"The face in {video.name} is {nearer:.1f} times as large as in the clip that was learnt from, so its mouth"
+            " will look softer than the rest. Use footage in which it is no larger, or train from this one."
+        )
     size = footage.crop[3], footage.crop[2]
     with LosslessReader(scratch) as frames:
         track, cover = (footage.track, None) if mouth_matters else _follow_covered(person, frames, reporter)
@@ -127,6 +136,11 @@ def open_video(
         )  # fmt: skip
         backdrop = find_backdrop(frames, reporter, cover)
     return VideoBase(footage, fitted, scratch, backdrop)
+
+
+def _eyes_apart(points: np.ndarray) -> float:
+    """Usual distance of the outer eye corners of [T, 478, 2], pixels."""
+    return float(np.median(np.linalg.norm(points[:, OUTER_EYES[0]] - points[:, OUTER_EYES[1]], axis=-1)))
 
 
 def _follow_covered(person: Person, frames: LosslessReader, reporter: Reporter) -> tuple[Track, Cover]:

@@ -1,0 +1,42 @@
+"""Footage of another size and rate than the training clip's, and shorter than the sound."""
+
+from fractions import Fraction
+from itertools import islice
+
+import cv2
+import numpy as np
+import pytest
+
+from relitalk_engine.media import images
+from relitalk_engine.media.lossless import LosslessWriter
+from relitalk_engine.media.video import read_frames
+from relitalk_engine.take import Take
+
+SIDE, RATE = 600, Fraction(15)
+
+
+@pytest.fixture(scope="module")
+def footage(sample_clip, tmp_path_factory):
+    """1.2 s of the person, larger and at 15 frames a second."""
+    path = tmp_path_factory.mktemp("footage") / "other.mkv"
+    with LosslessWriter(path, RATE) as out:
+        for frame in islice(read_frames(sample_clip, 3.0), 18):
+            out.write(np.ascontiguousarray(cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)))
+    return path
+
+
+def test_short_footage_of_another_size_and_rate_carries_a_whole_sound(subject, footage, sample_voice, run, tmp_path):
+    words = ("render", subject, "--audio", sample_voice, "--video", footage, "--frames", "70:72")
+    code, events = run(*words, "--background", "keep", "-o", tmp_path / "take")
+    assert code == 0
+    assert any("1.6 times as large" in e["message"] for e in events if e["event"] == "warning")
+    take = Take.open(tmp_path / "take")
+    assert take.info.fps == 25 and take.info.size == (SIDE, SIDE) and take.info.total == 75
+    assert all(0 <= frame < 18 for frame in take.info.base["frames"])
+    source = list(read_frames(footage))
+    for number, frame, box in zip((70, 71), take.info.base["frames"], take.info.removed, strict=True):
+        differs = (images.read_image(take.beauty_path(number))[..., :3] != source[frame]).any(-1)
+        x, y, w, h = box
+        assert differs[y : y + h, x : x + w].any()
+        differs[y : y + h, x : x + w] = False
+        assert not differs.any()
