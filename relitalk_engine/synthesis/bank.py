@@ -25,12 +25,21 @@ ALIAS = 1.3
 class Driven:
     """One driven frame, as bank and networks need it: its window, guides, shading and spline."""
 
-    def __init__(self, head: HeadModel, fit: HeadFit, motion: Motion, frame: int, light: SourceLight, size: int):
-        """Frame `frame` of `motion`, posed by `fit`; `size` samples a side."""
+    def __init__(
+        self,
+        head: HeadModel,
+        fit: HeadFit,
+        motion: Motion,
+        frame: int,
+        light: SourceLight,
+        size: int,
+        device: str = "cpu",
+    ):
+        """Frame `frame` of `motion`, posed by `fit`; `size` samples a side; `device` may cast the rays."""
         self.size = size
         self.view = window(motion, frame)
         vertices, normals = head_normals(head, fit, frame, motion.psi[frame])
-        self.guides: Guides = guides(head, fit, vertices, normals, self.view, size)
+        self.guides: Guides = guides(head, fit, vertices, normals, self.view, size, device)
         self.shading = shading_map(head, self.guides, light.on(normals)) if light.sh is not None else None
         self.spline = Spline(motion.knots[frame], self.view, CELLS)
         self.hold = cv2.resize(self.guides.hold, (CELLS, CELLS), interpolation=cv2.INTER_AREA)

@@ -67,8 +67,17 @@ def known_map(box: np.ndarray, driven: Driven, size: tuple[int, int]) -> np.ndar
 class Examples:
     """All examples of a clip, packed into bytes: 34 of them per sample of the window, for three layers."""
 
-    def __init__(self, bank: Bank, boxes: Boxes, plan: Plan, frames: np.ndarray, size: int, reporter: Reporter):
-        """Cut and warp `frames`; `plan` and `boxes` cover all frames of the bank."""
+    def __init__(
+        self,
+        bank: Bank,
+        boxes: Boxes,
+        plan: Plan,
+        frames: np.ndarray,
+        size: int,
+        reporter: Reporter,
+        device: str = "cpu",
+    ):
+        """Cut and warp `frames`; `plan` and `boxes` cover all frames of the bank; `device` may cast the rays."""
         fit, motion = bank.fit, bank.motion
         layers = plan.source.shape[1]
         shape = (len(frames), size, size)
@@ -77,7 +86,7 @@ class Examples:
         self._guides = np.empty((*shape, 6), np.int8)
         self._layers = np.empty((len(frames), layers, size, size, 5), np.uint8)
         for n, frame in enumerate(reporter.steps("mouths", frames, len(frames))):
-            driven = Driven(bank.head, fit, motion, int(frame), bank.light, size)
+            driven = Driven(bank.head, fit, motion, int(frame), bank.light, size, device)
             rgba, _ = bank.frame(int(frame))
             true = driven.crop(rgba)
             self._true[n] = _pack(true)

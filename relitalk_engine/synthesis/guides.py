@@ -82,6 +82,7 @@ def guides(
     normals: np.ndarray,
     view: tuple[float, float, float],
     size: int,
+    device: str = "cpu",
 ) -> Guides:
     """Rasterise the driven head in a window.
 
@@ -92,11 +93,12 @@ def guides(
         normals: [V, 3].
         view: x, y, side of the window in pixels.
         size: samples a side.
+        device: torch device that the work may use.
     """
     x, y, side = view
     scale = size / side
     center = ((fit.center[0] - x) * scale, (fit.center[1] - y) * scale)
-    hits = cast(vertices, head.faces, fit.focal * scale, center, (size, size))
+    hits = cast(vertices, head.faces, fit.focal * scale, center, (size, size), device=device)
     fields = np.concatenate([normals, head.regions["lips"][:, None], head.regions["mouth_interior"][:, None]], 1)
     seen = interpolate(hits, fields, head.faces)
     length = np.linalg.norm(seen[..., :3], axis=-1, keepdims=True)

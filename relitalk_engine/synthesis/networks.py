@@ -52,11 +52,12 @@ class Networks(nn.Module):
     Training sets it by frames that were held out: no clip is painted worse than its real mouths show it.
     """
 
-    def __init__(self, layers: int, channels: int):
-        """``layers`` retrieved mouths a frame, ``channels`` of the first levels."""
+    def __init__(self, layers: int, channels: int, blend: bool = True):
+        """``layers`` retrieved mouths a frame, ``channels`` of the first levels; F_blend may be left out."""
         super().__init__()
+        self.layers = layers
         self.local = FLocal(layers, channels)
-        self.blend = FBlend(layers, channels)
+        self.blend = FBlend(layers, channels) if blend else None
         self.register_buffer("gain", torch.ones(2))
 
     def forward(self, base: Tensor, known: Tensor, driven: Tensor, guides: Tensor, layers: Tensor) -> Recipe:
@@ -73,17 +74,20 @@ class Networks(nn.Module):
         top, left, side = local_square(size)
         square = (..., slice(top, top + side), slice(left, left + side))
         share = F.pad(self.soft(driven[square]), (left, size - left - side, top, size - top - side))
-        choose, correct = self.gain if self.blend.layers else torch.ones_like(self.gain)
+        choose, correct = self.gain if self.layers else torch.ones_like(self.gain)
         logits, added = self.local(guides[square], layers[square])
         barred = torch.zeros_like(logits)
-        if self.blend.layers > 1:
+        if self.layers > 1:
             barred[:, -1] = ABSENT  # the nearest pose shows its own mouth, which nobody asked for
         mixed, weights = mix(layers[square], choose * logits - barred, 0)
         added = correct * added
         painted = mixed[:, :3] + added
         around = (left, size - left - side, top, size - top - side)
         shown = torch.cat([F.pad(painted, around) * share, share], 1)
-        ring_logits, ring_added, matte = self.blend(torch.cat([base * known, known], 1), shown, guides, layers)
+        if self.blend is None:
+            ring_logits, ring_added, matte = layers[:, :, 4] * 0, base * 0, known * 0
+        else:
+            ring_logits, ring_added, matte = self.blend(torch.cat([base * known, known], 1), shown, guides, layers)
         ring_added, matte = correct * ring_added, correct * matte
         _, ring = mix(layers, choose * ring_logits, -1)
         weights = share * F.pad(weights, around) + (1 - share) * ring

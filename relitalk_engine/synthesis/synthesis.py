@@ -41,11 +41,11 @@ class Synthesis:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For `weights.safetensors`, each name beginning with "synthesis."."""
-        values = {f"synthesis.net.{k}": v.cpu().numpy() for k, v in self.networks.state_dict().items()}
+        values = {f"synthesis.net.{k}": v.cpu().contiguous().numpy() for k, v in self.networks.state_dict().items()}
         values["synthesis.sweep"] = self.sweep.astype(np.float32)
         values["synthesis.light"] = np.zeros((0, 3), np.float32) if self.light.sh is None else self.light.sh
         config = self.config
-        shape = [config.size, config.channels, self.networks.local.layers, config.removed, config.driven]
+        shape = [config.size, config.channels, self.networks.layers, config.removed, config.driven]
         values["synthesis.shape"] = np.array(shape, np.float64)
         return values
 
@@ -58,9 +58,10 @@ class Synthesis:
         """
         try:
             size, channels, layers, removed, driven = values["synthesis.shape"]
-            networks = Networks(int(layers), int(channels))
             prefix = "synthesis.net."
             state = {k[len(prefix):]: torch.from_numpy(v.copy()) for k, v in values.items() if k.startswith(prefix)}
+            blend = any(name.startswith("blend.") for name in state)
+            networks = Networks(int(layers), int(channels), blend)
             networks.load_state_dict(state)
             sh, sweep = values["synthesis.light"], values["synthesis.sweep"]
         except (KeyError, ValueError, RuntimeError) as error:
@@ -69,7 +70,7 @@ class Synthesis:
             ) from error
         config = SynthesisConfig(
             size=int(size), channels=int(channels), removed=float(removed), driven=float(driven),
-            neighbours=int(layers), retrieval=layers > 0, normalised=len(sh) > 0,
+            neighbours=int(layers), retrieval=layers > 0, normalised=len(sh) > 0, blend=blend,
         )  # fmt: skip
         return cls(networks, SourceLight(sh if len(sh) else None), sweep, config)
 
@@ -139,7 +140,7 @@ class Painter:
         sweep = np.concatenate([synthesis.sweep, mouth_sweep(self.motion, head.mouth_actions)[1:]])
         config = synthesis.config
         self.boxes = boxes(head, fit, self.motion, sweep, config.removed, config.driven)
-        layers = synthesis.networks.local.layers
+        layers = synthesis.networks.layers
         self.plan = plan(self.motion, bank_motion, max(layers, 1), clip.valid)
         self._layers = layers
         self._networks = synthesis.networks.to(device).eval()
@@ -155,7 +156,7 @@ class Painter:
         driven_box, box = self.boxes.driven[frame], self.boxes.removed[frame]
         size = self.synthesis.config.size
         rgb = erased(rgb, box)
-        driven = Driven(self.head, self.fit, self.motion, frame, self.synthesis.light, size)
+        driven = Driven(self.head, self.fit, self.motion, frame, self.synthesis.light, size, self.device)
         source, weight = self.plan.source[frame, : self._layers], self.plan.weight[frame, : self._layers]
         grid, _ = driven.grid()
         base = driven.crop(rgb)

@@ -76,12 +76,13 @@ def train_synthesis(
     sweep = mouth_sweep(motion, head.mouth_actions)
     layers = config.neighbours if config.retrieval else 0
     torch.manual_seed(seed)
-    networks = Networks(layers, config.channels).to(device)
+    networks = Networks(layers, config.channels, config.blend).to(device, memory_format=torch.channels_last)
     synthesis = Synthesis(networks, light, sweep, config)
     optimizer = torch.optim.AdamW(networks.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=0.02)
-    steps = config.steps_local + config.steps_blend
-    step = begun = _take_up(checkpoint, networks, optimizer, config) if checkpoint else 0
-    if begun >= steps:
+    budget = Budget(config)
+    if checkpoint:
+        _take_up(checkpoint, networks, optimizer, config, budget)
+    if budget.share >= 1:
         return synthesis
 
     size = config.size
@@ -93,38 +94,72 @@ def train_synthesis(
     shown = _strangers(motion, max(layers, 1), fit.valid, fps)
     if not layers:
         shown = Plan(shown.source[:, :0], shown.weight[:, :0], shown.cost)
-    examples = Examples(bank, areas, shown, frames, size, reporter)
+    examples = Examples(bank, areas, shown, frames, size, reporter, device)
     del bank
     seen, unseen = _hold_out(len(examples))
     trunk = face_trunk(device) if config.perceptual > 0 else None
 
     kept = time.monotonic()
+    graphics = torch.device(device).type == "cuda"
+    budget.start()
     try:
-        for step in range(begun, steps):
-            reporter.progress("synthesis", step, steps)
+        while (share := budget.share) < 1:
+            reporter.progress("synthesis", int(share * budget.steps), budget.steps)
             for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * _rate(step, steps)
-            order = np.random.default_rng([seed, step])
+                group["lr"] = config.learning_rate * _rate(budget.step, share)
+            order = np.random.default_rng([seed, budget.step])
             example = examples.batch(order.choice(seen, config.batch), device)
-            recipe = networks(example.true[:, :3], example.known, example.driven, example.guides, example.layers)
-            total = loss(recipe, example, config, trunk, joint=step >= config.steps_local)
+            with torch.autocast("cuda", torch.bfloat16, enabled=graphics):
+                recipe = networks(example.true[:, :3], example.known, example.driven, example.guides, example.layers)
+            joint = share * budget.steps >= config.steps_local
+            total = loss(recipe, example, config, trunk, joint=joint)
             optimizer.zero_grad(set_to_none=True)
             total.backward()
             torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
             optimizer.step()
+            budget.step += 1
             if checkpoint and time.monotonic() - kept > KEEP_EVERY:
-                _keep(checkpoint, networks, optimizer, step + 1, config)
+                _keep(checkpoint, networks, optimizer, budget, config)
                 kept = time.monotonic()
     except Cancelled:
         if checkpoint:
-            _keep(checkpoint, networks, optimizer, step, config)
+            _keep(checkpoint, networks, optimizer, budget, config)
         raise
-    reporter.progress("synthesis", steps, steps)
+    reporter.progress("synthesis", budget.steps, budget.steps)
     if layers and len(unseen):
         _set_gain(networks, examples, unseen, config, trunk, device)
     if checkpoint:
-        _keep(checkpoint, networks, optimizer, steps, config)
+        _keep(checkpoint, networks, optimizer, budget, config)
     return synthesis
+
+
+class Budget:
+    """How much of a training is done: by its steps, or by its time where that runs out first."""
+
+    def __init__(self, config: SynthesisConfig):
+        """Nothing is done yet."""
+        self.steps = config.steps_local + config.steps_blend
+        self.step = 0
+        self._seconds = 60 * config.minutes or float("inf")
+        self._spent, self._since = 0.0, 0.0
+
+    def start(self) -> None:
+        """The clock runs from now on."""
+        self._since = time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Seconds, those before an interruption included."""
+        return self._spent + (time.monotonic() - self._since if self._since else 0.0)
+
+    @property
+    def share(self) -> float:
+        """0 at the beginning, 1 or more at the end."""
+        return max(self.step / max(self.steps, 1), self.spent / self._seconds)
+
+    def take_up(self, step: int, spent: float) -> None:
+        """Go on from there."""
+        self.step, self._spent = step, spent
 
 
 def _strangers(motion: Motion, layers: int, usable: np.ndarray, fps: float) -> Plan:
@@ -171,17 +206,20 @@ def _set_gain(
     networks.gain.copy_(torch.tensor(best[1]))
 
 
-def _rate(step: int, steps: int) -> float:
-    """Share of the learning rate: a short rise, then a cosine."""
-    return min(1.0, (step + 1) / 20) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * step / max(steps, 1))))
+def _rate(step: int, share: float) -> float:
+    """Share of the learning rate: a short rise, then a cosine over the budget."""
+    return min(1.0, (step + 1) / 20) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * share)))
 
 
 def _shape(config: SynthesisConfig) -> str:
     """What must agree for a training to be taken up."""
-    return f"{config.size} {config.channels} {config.neighbours if config.retrieval else 0} {config.normalised}"
+    layers = config.neighbours if config.retrieval else 0
+    return f"{config.size} {config.channels} {layers} {config.normalised} {config.blend}"
 
 
-def _keep(path: Path, networks: Networks, optimizer: torch.optim.AdamW, step: int, config: SynthesisConfig) -> None:
+def _keep(
+    path: Path, networks: Networks, optimizer: torch.optim.AdamW, budget: Budget, config: SynthesisConfig
+) -> None:
     """Write the training's state beside its place and move it in."""
     import os
 
@@ -191,24 +229,26 @@ def _keep(path: Path, networks: Networks, optimizer: torch.optim.AdamW, step: in
     for n, state in optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{n}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()}
     beside = path.with_name(path.name + ".new")
-    save_file(tensors, str(beside), {"step": str(step), "shape": _shape(config)})
+    save_file(tensors, str(beside), {"step": str(budget.step), "spent": f"{budget.spent:.1f}", "shape": _shape(config)})
     os.replace(beside, path)
 
 
-def _take_up(path: Path, networks: Networks, optimizer: torch.optim.AdamW, config: SynthesisConfig) -> int:
-    """Load a kept training; 0 where there is none that fits."""
+def _take_up(
+    path: Path, networks: Networks, optimizer: torch.optim.AdamW, config: SynthesisConfig, budget: Budget
+) -> None:
+    """Load a kept training; nothing where there is none that fits."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
-        return 0
+        return
     try:
         with safe_open(str(path), "pt") as file:
             meta = file.metadata() or {}
             if meta.get("shape") != _shape(config):
-                return 0
+                return
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError):
-        return 0
+        return
     networks.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
     whole = optimizer.state_dict()
     for key, value in tensors.items():
@@ -216,4 +256,4 @@ def _take_up(path: Path, networks: Networks, optimizer: torch.optim.AdamW, confi
             _, n, name = key.split(".")
             whole["state"].setdefault(int(n), {})[name] = value
     optimizer.load_state_dict(whole)
-    return int(meta["step"])
+    budget.take_up(int(meta["step"]), float(meta["spent"]))

@@ -140,6 +140,24 @@ def test_without_retrieval_it_paints_from_normals_alone(clip):
     assert _painter(clip, synthesis).paint(0, clip.rgb[24]).rgb.shape[2] == 3
 
 
+def test_without_f_blend_the_nearest_pose_stands_about_the_mouth(clip):
+    synthesis = _train(clip, dataclasses.replace(CONFIG, blend=False))
+    again = Synthesis.from_tensors(synthesis.tensors())
+    assert again.networks.blend is None and not again.config.blend
+    patch = _painter(clip, again).paint(0, clip.rgb[24])
+    assert (patch.rgb == _painter(clip, synthesis).paint(0, clip.rgb[24]).rgb).all()
+
+
+def test_training_ends_when_its_minutes_are_over(clip, monkeypatch):
+    from relitalk_engine.synthesis import training
+
+    rates = []
+    monkeypatch.setattr(training, "_rate", lambda step, share: rates.append(share) or 1.0)
+    _train(clip, dataclasses.replace(CONFIG, steps_local=1000, steps_blend=100_000, minutes=0.03))
+    assert 0 < len(rates) < 1000 and rates == sorted(rates) and rates[-1] < 1
+    assert rates[-1] > len(rates) / 100_000
+
+
 def test_training_lowers_its_loss(clip, monkeypatch):
     from relitalk_engine.synthesis import training
 
