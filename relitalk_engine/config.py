@@ -129,6 +129,8 @@ class SynthesisConfig:
     """Steps of F_local alone."""
     steps_blend: int = 600
     """Steps of F_local and F_blend together."""
+    minutes: float = 0.0
+    """Minutes that all steps may take: the schedule then ends early; 0 sets no limit."""
     batch: int = 1
     """Frames per step."""
     learning_rate: float = 1e-3
@@ -145,6 +147,8 @@ class SynthesisConfig:
     """Show F_local the nearest real mouths of the clip, warped to the pose."""
     normalised: bool = True
     """Paint in light-normalised space."""
+    blend: bool = True
+    """Join the painted mouth to the clip by F_blend; without it the mouth nearest in pose stands about it."""
     removed: float = 120 / 256
     """Side of the removed area, as a share of the paper's crop."""
     driven: float = 80 / 256
