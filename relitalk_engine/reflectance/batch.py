@@ -1,6 +1,6 @@
 """Frames as the networks see them: small, joined into batches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..media.images import linear_to_srgb, srgb_to_linear
 
-COMB = 0.025
-"""Width of the smoothing of normals under hair, as a share of the image's."""
+COMB, RIM = 0.025, 0.004
+"""Width of the smoothing of normals under hair, and of the rims of eyes and mouth, as a share of the image's."""
 
 
 @dataclass
@@ -31,6 +31,10 @@ class Batch:
     """9, the head's radiance transfer."""
     transfer0: Tensor | None = None
     """9, the same without visibility."""
+    neck: Tensor | None = None
+    """1, neck and ears."""
+    cloth: Tensor | None = None
+    """1."""
 
     @property
     def encoded(self) -> Tensor:
@@ -52,21 +56,28 @@ class Batch:
         return cls(*[None if any(v is None for v in column) else torch.cat(column) for column in columns])
 
 
-def combed(normal: np.ndarray, hair: np.ndarray) -> np.ndarray:
-    """N̂ with what lies under the hair smoothed away: the ears and the skull of the mesh do not show through it.
+def combed(normal: np.ndarray, regions: dict[str, np.ndarray]) -> np.ndarray:
+    """N̂ with what lies under the hair smoothed away, and the rims of eyes and mouth.
+
+    The ears and the skull of the mesh do not show through hair; and where lids and lips of mesh and picture lie a pixel
+    apart, a smooth normal gives no bright or dark line.
 
     Args:
         normal: [H, W, 3], unit.
-        hair: [H, W], 0..1.
+        regions: ``hair``, and ``eyes``, ``mouth`` and ``teeth`` where there are any, [H, W] 0..1.
 
     Returns:
         [H, W, 3] float32, unit.
     """
-    height, width = hair.shape
+    height, width = normal.shape[:2]
     step = max(1, width // 128)
     small = cv2.resize(np.asarray(normal, np.float32), (width // step, height // step), interpolation=cv2.INTER_AREA)
     smooth = cv2.resize(cv2.GaussianBlur(small, (0, 0), COMB * width / step), (width, height))
-    mixed = normal + np.asarray(hair, np.float32)[..., None] * (smooth - normal)
+    mixed = normal + np.asarray(regions["hair"], np.float32)[..., None] * (smooth - normal)
+    openings = [np.asarray(regions[name], np.float32) for name in ("eyes", "mouth", "teeth") if name in regions]
+    if openings:
+        rim = np.clip(3 * cv2.GaussianBlur(np.clip(sum(openings), 0, 1), (0, 0), RIM * width), 0, 1)[..., None]
+        mixed += rim * (cv2.GaussianBlur(mixed.astype(np.float32), (0, 0), 3 * RIM * width) - mixed)
     return (mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
 
 
@@ -78,7 +89,7 @@ def small_batch(image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, region
         image: [H, W, 3] uint8, sRGB.
         normal: [H, W, 3] unit.
         alpha: [H, W].
-        regions: ``skin`` and ``hair`` at least, [H, W] each.
+        regions: ``skin`` and ``hair`` at least, ``neck``, ``ears`` and ``cloth`` where they are known; [H, W] each.
         size: side of the square.
 
     Returns:
@@ -87,7 +98,11 @@ def small_batch(image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, region
     turned = shrink(normal, size)
     turned = turned / np.maximum(np.linalg.norm(turned, axis=-1, keepdims=True), 1e-6)
     maps = [shrink(m, size)[..., None] for m in (alpha, regions["skin"], regions["hair"])]
-    return Batch(*[tensor(v) for v in (shrink(srgb_to_linear(image), size), turned, *maps)])
+    batch = Batch(*[tensor(v) for v in (shrink(srgb_to_linear(image), size), turned, *maps)])
+    if {"neck", "ears", "cloth"} <= regions.keys():
+        neck, cloth = (shrink(m, size)[..., None] for m in (regions["neck"] + regions["ears"], regions["cloth"]))
+        batch = replace(batch, neck=tensor(neck), cloth=tensor(cloth))
+    return batch
 
 
 def shrink(values: np.ndarray, size: int) -> np.ndarray:

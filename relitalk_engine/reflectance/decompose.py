@@ -17,13 +17,14 @@ from ..face.identity import FaceTrunk
 from ..media.images import linear_to_srgb, srgb_to_linear
 from . import losses
 from .batch import Batch, combed, small_batch
+from .evenness import cloth_colours
 from .gauge import Gauge, find_gauge
 from .light_start import SkinSamples, fit_environment
 from .model import Decomposition, ReflectanceModel
 from .networks import SPECULAR_START, FCoarse
 from .shadow import PixelShadow
 
-SKIN_SAMPLES = 6000
+SKIN_SAMPLES, CLOTH_SAMPLES = 6000, 4000
 SKIN_LEAST = 0.6
 # What brings each term of eq. 20 to the same footing here; the weights of the configuration multiply these.
 NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE = 0.06, 0.25, 0.5, 0.05
@@ -105,6 +106,7 @@ def train_reflectance(
             environment / gauge.skin, gauge.skin, config.size, config.channels, config.paper, config.use_normal,
             config.use_specular,
         ).to(device)
+        model.cloth.copy_(_cloth(model, batch, rng))
         _learn(model, batch.to(device), chips, config, generator, trunk, reporter, history)
         _hold_gauge(model, batch, even)
     model.eval()
@@ -131,7 +133,7 @@ def _gather(
     batches, whites, chips = [], [], []
     for index in reporter.steps("reflectance: looking", chosen, len(chosen)):
         seen = frame(int(index))
-        normal = combed(seen.normal, seen.regions["hair"])
+        normal = combed(seen.normal, seen.regions)
         small = small_batch(seen.image, normal, seen.alpha, seen.regions, config.size)
         if seen.shadow is not None:
             maps = [torch.from_numpy(t.transpose(2, 0, 1)[None].copy()) for t in seen.shadow.transfers(config.size)]
@@ -244,6 +246,21 @@ def _learn(
 
 
 @torch.no_grad()
+def _cloth(model: ReflectanceModel, batch: Batch, rng: np.random.Generator) -> Tensor:
+    """Colours of the cloth under the light's start (`evenness.cloth_colours`)."""
+    found = [np.empty((0, 3), np.float32)]
+    for index in range(len(batch.image) if batch.cloth is not None else 0):
+        seen = batch.select(torch.tensor([index])).to(model.skin.device)
+        shade, _, floor = model.shade(seen, seen.normal, seen.skin * 0, model.radiance())
+        paint = (seen.image / (shade.square() + floor[:, None, None].square()).sqrt()).clamp(0.01, 2).log()
+        sure = (seen.cloth[0, 0] > 0.7).nonzero(as_tuple=True)
+        found.append(paint[0][:, sure[0], sure[1]].T.cpu().numpy())
+    every = np.concatenate(found)
+    some = rng.choice(len(every), min(CLOTH_SAMPLES, len(every)), replace=False) if len(every) else []
+    return torch.from_numpy(cloth_colours(every[some], rng))
+
+
+@torch.no_grad()
 def _hold_gauge(model: ReflectanceModel, batch: Batch, even: Tensor) -> None:
     """Bring the learned light back to the level and colour at which skin has the gauge's albedo."""
     miss = []
@@ -263,7 +280,9 @@ def _priors(
 ) -> Tensor:
     """Eq. 20 without its consistency term."""
     paint = (found.albedo + 0.02).log()
-    loss = config.render * losses.render(found.rendered(model.paper), seen.image, seen.alpha)
+    # What evenness took for light that the shading misses must not come back as paint.
+    explained = seen.image * found.even.detach().exp()
+    loss = config.render * losses.render(found.rendered(model.paper), explained, seen.alpha)
     loss = loss + config.delta_normal * NORMAL_SCALE * losses.normal_residual(found.delta, seen.alpha)
     variation = (
         losses.total_variation(paint, seen.alpha)

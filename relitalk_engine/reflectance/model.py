@@ -14,19 +14,13 @@ from ..lighting.light import Light
 from ..lighting.portrait import HAIR_OPEN, HAIR_SHINE
 from .albedo_texture import STAYS, Look, follow
 from .batch import Batch, combed, pixels, shrink, small_batch, tensor
+from .evenness import CLOTHS, even
 from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
 from .passes import FramePasses
 from .relight import ALBEDO_MOST, SHADING_FLOOR, SPECULAR_SHARE, hair_shading, matt
 from .shadow import self_shadow
-
-EVEN_SHARE, EVEN_RADIUS, EVEN_MOST = 0.7, 0.035, 0.6
-"""Of what is uneven on skin this share counts as light that the shading missed and not as paint, where it is broader
-than this share of the image; beyond this much (a logarithm) it is paint."""
-
-SKIN_LIKE = 0.7
-"""How far from the gauge's skin (a logarithm) something near skin still counts as skin."""
 
 
 @dataclass
@@ -40,6 +34,8 @@ class Decomposition:
     albedo: Tensor
     shading: Tensor
     shine: Tensor
+    even: Tensor
+    """The part of the gain that takes uneven light for light (`evenness.even`)."""
 
     def rendered(self, tinted: bool) -> Tensor:
         """Ĩ = A ⊙ S + C ⊙ S_spec; with ``tinted`` eq. 17's A ⊙ (S + C ⊙ S_spec)."""
@@ -71,6 +67,7 @@ class ReflectanceModel(nn.Module):
         self.f_albedo = FAlbedo(channels, direct=paper)
         self.f_cspec = FCspec(max(8, channels // 2))
         self.register_buffer("skin", torch.from_numpy(np.asarray(skin, np.float32)))
+        self.register_buffer("cloth", torch.full((CLOTHS, 3), torch.nan))
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For `weights.safetensors`: the parameters, and under "shape" what the model was made with."""
@@ -153,34 +150,17 @@ class ReflectanceModel(nn.Module):
         share = most / (shine.mean(1, keepdim=True) + most)
         weight, shine = weight * share, shine * share
         start = matt(batch.image, shine) / (shade.square() + floor[:, None, None].square()).sqrt()
-        gain = torch.zeros_like(start) if self.paper else self.even_skin(start, batch)
-        started = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
-        gain = gain + self.f_albedo(encoded, started)
+        evened = torch.zeros_like(start) if self.paper else even(start, batch, self.skin, self.cloth)
+        started = (start * evened.exp()).clamp(1e-4, ALBEDO_MOST)
+        gain = evened + self.f_albedo(encoded, started)
         albedo = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
-        return Decomposition(normal, delta, weight, gain, albedo, shade, shine)
-
-    def even_skin(self, start: Tensor, batch: Batch) -> Tensor:
-        """Where F_albedo begins: skin is taken as even over distances that paint rarely varies on.
-
-        Args:
-            start: [B, 3, S, S], linear, the image divided by its shading.
-            batch: for its skin; what looks like skin and is near it (the neck below the head's mesh) counts too.
-
-        Returns:
-            [B, 3, S, S], logarithm of a smooth gain; it fades to 0 away from skin.
-        """
-        away = start.clamp(0.01, 2).log() - self.skin.log()[:, None, None]
-        miss = away.clamp(-EVEN_MOST, EVEN_MOST)
-        near = (6 * _blur(batch.skin, 3 * EVEN_RADIUS)).clamp(0, 1) * (1 - batch.hair).clamp(0, 1) * batch.alpha
-        like = torch.exp(-0.5 * (away.detach().square().sum(1, keepdim=True) / SKIN_LIKE**2).square())
-        skin = torch.maximum(batch.skin, near * like)
-        return -EVEN_SHARE * _blur(miss * skin, EVEN_RADIUS) / _blur(skin, EVEN_RADIUS).clamp_min(0.15)
+        return Decomposition(normal, delta, weight, gain, albedo, shade, shine, evened)
 
     @torch.no_grad()
     def look(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
              visible: np.ndarray | None = None) -> Look:
         """Decompose one frame at the networks' size, for the albedo texture; arguments as of `decompose`."""
-        return self._look(*self._found(image, combed(normal, regions["hair"]), alpha, regions, visible), regions)
+        return self._look(*self._found(image, combed(normal, regions), alpha, regions, visible), regions)
 
     def _found(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
                visible: np.ndarray | None) -> tuple[Batch, Decomposition]:
@@ -209,7 +189,7 @@ class ReflectanceModel(nn.Module):
         Returns:
             Its passes.
         """
-        normal = combed(normal, regions["hair"])
+        normal = combed(normal, regions)
         batch, found = self._found(image, normal, alpha, regions, visible)
         if texture is not None:
             taken = tensor(follow(self._look(batch, found, regions), texture)).to(batch.alpha.device)
@@ -226,17 +206,6 @@ class ReflectanceModel(nn.Module):
         weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
         hair = shrink(np.asarray(regions["hair"], np.float32), self.size)
         return FramePasses(refined.astype(np.float32), weight, alpha.astype(np.float32), gain, hair)
-
-
-def _blur(x: Tensor, radius: float) -> Tensor:
-    """Gaussian of a width that is a share of the image's, [B, C, S, S]."""
-    sigma = radius * x.shape[-1]
-    reach = int(np.ceil(2.5 * sigma))
-    steps = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
-    kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
-    across = (kernel / kernel.sum()).reshape(1, 1, 1, -1).expand(x.shape[1], 1, 1, -1)
-    x = F.conv2d(x, across, padding=(0, reach), groups=x.shape[1])
-    return F.conv2d(x, across.transpose(2, 3), padding=(reach, 0), groups=x.shape[1])
 
 
 def _carry(values: Tensor, alpha: Tensor) -> Tensor:

@@ -133,6 +133,6 @@ def test_hair_hides_the_shape_under_it():
     rough /= np.linalg.norm(rough, axis=-1, keepdims=True)
     hair = np.zeros((64, 64))
     hair[:32] = 1
-    smooth = combed(rough, hair)
+    smooth = combed(rough, {"hair": hair})
     assert np.abs(smooth[40:] - rough[40:]).max() < 1e-5
     assert smooth[:28].std(axis=(0, 1))[0] < 0.5 * rough[:28].std(axis=(0, 1))[0]
