@@ -10,7 +10,9 @@ from torch import Tensor
 from ..media.images import linear_to_srgb, srgb_to_linear
 
 COMB, RIM = 0.025, 0.004
-"""Width of the smoothing of normals under hair, and of the rims of eyes and mouth, as a share of the image's."""
+"""Width of the smoothing of normals under hair, and of the rims of eyes, mouth and face, as a share of the image's."""
+OPENINGS = ("eyes", "mouth", "teeth")
+FACE = ("skin", "lips", "brows", "beard", *OPENINGS)
 
 
 @dataclass
@@ -57,14 +59,14 @@ class Batch:
 
 
 def combed(normal: np.ndarray, regions: dict[str, np.ndarray]) -> np.ndarray:
-    """N̂ with what lies under the hair smoothed away, and the rims of eyes and mouth.
+    """N̂ with what lies under the hair smoothed away, and the rims of eyes, mouth and face.
 
-    The ears and the skull of the mesh do not show through hair; and where lids and lips of mesh and picture lie a pixel
-    apart, a smooth normal gives no bright or dark line.
+    The ears and the skull of the mesh do not show through hair; and where lids, lips or jaw of mesh and picture lie a
+    pixel apart, a smooth normal gives no bright or dark line.
 
     Args:
         normal: [H, W, 3], unit.
-        regions: ``hair``, and ``eyes``, ``mouth`` and ``teeth`` where there are any, [H, W] 0..1.
+        regions: ``hair``, and what else is known of the face, [H, W] 0..1.
 
     Returns:
         [H, W, 3] float32, unit.
@@ -74,11 +76,20 @@ def combed(normal: np.ndarray, regions: dict[str, np.ndarray]) -> np.ndarray:
     small = cv2.resize(np.asarray(normal, np.float32), (width // step, height // step), interpolation=cv2.INTER_AREA)
     smooth = cv2.resize(cv2.GaussianBlur(small, (0, 0), COMB * width / step), (width, height))
     mixed = normal + np.asarray(regions["hair"], np.float32)[..., None] * (smooth - normal)
-    openings = [np.asarray(regions[name], np.float32) for name in ("eyes", "mouth", "teeth") if name in regions]
-    if openings:
-        rim = np.clip(3 * cv2.GaussianBlur(np.clip(sum(openings), 0, 1), (0, 0), RIM * width), 0, 1)[..., None]
-        mixed += rim * (cv2.GaussianBlur(mixed.astype(np.float32), (0, 0), 3 * RIM * width) - mixed)
+    openings, face = (_sum(regions, names, normal) for names in (OPENINGS, FACE))
+    rim = np.clip(3 * cv2.GaussianBlur(openings, (0, 0), RIM * width), 0, 1)
+    if "background" in regions:  # the outline before what is behind the person is the mesh's own
+        share = cv2.GaussianBlur(face, (0, 0), 1.5 * RIM * width)
+        behind = cv2.GaussianBlur(np.asarray(regions["background"], np.float32), (0, 0), 2 * RIM * width)
+        rim = np.maximum(rim, np.clip(5 * share * (1 - share), 0, 1) * np.clip(1 - 5 * behind, 0, 1))
+    mixed += rim[..., None] * (cv2.GaussianBlur(mixed.astype(np.float32), (0, 0), 3.5 * RIM * width) - mixed)
     return (mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
+
+
+def _sum(regions: dict[str, np.ndarray], names: tuple[str, ...], like: np.ndarray) -> np.ndarray:
+    """[H, W] float32 of all the regions of these names that are known, 1 at most."""
+    known = [np.asarray(regions[name], np.float32) for name in names if name in regions]
+    return np.clip(sum(known, np.zeros(like.shape[:2], np.float32)), 0, 1)
 
 
 def small_batch(image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray], size: int
