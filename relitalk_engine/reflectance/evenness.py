@@ -35,7 +35,7 @@ def even(start: Tensor, batch: Batch, skin: Tensor, cloth: Tensor) -> Tensor:
         start: [B, 3, S, S], linear, the image divided by its shading.
         batch: for its regions; what looks like skin and is near it counts as skin.
         skin: [3] mean skin albedo, linear.
-        cloth: [K, 3] colours of the cloth, logarithms; not a number where there is none.
+        cloth: [K, 3] colours of the cloth, logarithms; infinite where there is none.
 
     Returns:
         [B, 3, S, S], logarithm of the gain; it fades to 0 away from skin and cloth.
@@ -62,7 +62,7 @@ def from_cloth(paint: Tensor, cloth: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         paint: [B, 3, S, S], logarithms.
-        cloth: [K, 3], logarithms; not a number where there is none.
+        cloth: [K, 3], logarithms; infinite where there is none.
 
     Returns:
         [B, 3, S, S], and [B, 1, S, S] 0..1, how surely they are that cloth at all.
@@ -82,11 +82,11 @@ def cloth_colours(paint: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rng: picks where the search begins.
 
     Returns:
-        [CLOTHS, 3] logarithms; not a number where there are fewer.
+        [CLOTHS, 3] logarithms; infinite where there are fewer.
 
     Source: mean shift (Comaniciu & Meer 2002).
     """
-    found = np.full((CLOTHS, 3), np.nan, np.float32)
+    found = np.full((CLOTHS, 3), np.inf, np.float32)
     if len(paint) < 64:
         return found
     seeds = torch.from_numpy(paint[rng.choice(len(paint), 24)]).float()

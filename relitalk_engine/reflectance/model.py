@@ -67,7 +67,7 @@ class ReflectanceModel(nn.Module):
         self.f_albedo = FAlbedo(channels, direct=paper)
         self.f_cspec = FCspec(max(8, channels // 2))
         self.register_buffer("skin", torch.from_numpy(np.asarray(skin, np.float32)))
-        self.register_buffer("cloth", torch.full((CLOTHS, 3), torch.nan))
+        self.register_buffer("cloth", torch.full((CLOTHS, 3), torch.inf))
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For `weights.safetensors`: the parameters, and under "shape" what the model was made with."""
