@@ -32,6 +32,9 @@ TABLES = ("mean", "to_psi", "generic", "gain", "rest", "closed", "most")
 KERNEL = ("weights", "anchors", "dual", "mean")
 """The same of its regression."""
 
+ANYONE = (0.25, 0.25, 0.5)
+"""Shares of `lip_mesh.WAYS` in the mouth of anyone: English is sure by words, and no language is mute."""
+
 TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.35, 0.6), (0.45, 0.7)
 """Belief in p, b or m from which the lips begin to meet, and at which they touch; the ear is wrong more often."""
 
@@ -129,9 +132,9 @@ class SpeechModel:
 
     def _motion(self, features: np.ndarray) -> np.ndarray:
         if self.regression is None:
-            return self.mesh.generic(features)
+            return anyone(features, self.mesh)
         inputs = see(features, self.mesh, self.part)
-        begun = self.mesh.generic(features) @ self.generic[:-1] + self.generic[-1]
+        begun = anyone(features, self.mesh) @ self.generic[:-1] + self.generic[-1]
         motion = self.regression(inputs)
         if self.pupils and self.held is not None and self.held.network > 0:
             drawn = np.mean([pupil(inputs) for pupil in self.pupils], 0)
@@ -140,7 +143,7 @@ class SpeechModel:
 
     @classmethod
     def of_anyone(cls, head: HeadModel, beta: np.ndarray, fps: Fraction) -> SpeechModel:
-        """A speaker that nothing was learned of: the rule by words and the ear that knows any language, averaged."""
+        """A speaker that nothing was learned of: the rule by words and sound, the ear that knows any language."""
         mesh = LipMesh(Lips.of(head, beta), PhoneFeatures().layout)
         zero = np.zeros(len(mesh.lips.actions), np.float32)
         rest = visemes.table(("SIL",), mesh.lips.actions)[0]
@@ -242,6 +245,11 @@ def see(features: np.ndarray, mesh: LipMesh, part: str = "both") -> Inputs:
     elif part == "sound":
         lips = np.zeros_like(lips)
     return Inputs(lips.astype(np.float32), *(group.astype(np.float32) for group in sound))
+
+
+def anyone(features: np.ndarray, mesh: LipMesh) -> np.ndarray:
+    """Mouth actions [T, M] that F_mesh asks of anyone, for f_pho [T, F]."""
+    return np.tensordot(ANYONE, [mesh.actions(features, way) for way in WAYS], 1).astype(np.float32)
 
 
 def contact(features: np.ndarray, layout: Layout) -> np.ndarray:

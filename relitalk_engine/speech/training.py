@@ -12,7 +12,7 @@ from ..config import SpeechConfig
 from ..errors import ReliTalkError
 from .features import PhoneFeatures
 from .lip_mesh import LipMesh, Lips
-from .model import MOTIONS, Held, SpeechModel, quietness, see
+from .model import MOTIONS, Held, SpeechModel, anyone, quietness, see
 from .regression import Kernel
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def train_speech(
     mesh = LipMesh(Lips.of(head, beta), replace(plain, deep=features.shape[1] - plain.width))
     inputs = see(features, mesh, part)
     mean, to_psi, to_motion, motion = _motions(psi, mesh.lips, rows)
-    anyone = (mesh.generic(features) - mean) @ to_motion
+    others = (anyone(features, mesh) - mean) @ to_motion
     step, stride = max(1, round(float(fps) * 0.08)), max(1, round(float(fps) / 25))
 
     done, total = 0, (FOLDS + PUPILS) * config.steps
@@ -97,8 +97,8 @@ def train_speech(
     gap = max(1, round(0.2 * float(fps)))
     for fold in folds:
         learn = rows[(rows < fold[0] - gap) | (rows > fold[-1] + gap)]
-        start = _start(anyone, motion, learn, part)
-        begun = anyone @ start[0] + start[1]
+        start = _start(others, motion, learn, part)
+        begun = others @ start[0] + start[1]
         kernel_guess[fold] = (begun + Kernel.fit(inputs, motion - begun, learn, step)(inputs))[fold]
 
         def watch(at: int, pupil: Pupil, fold: np.ndarray = fold, begun: np.ndarray = begun) -> None:
@@ -107,8 +107,8 @@ def train_speech(
         train_network(inputs, motion - begun, to_psi, learn, config, stride, seed, watch, tick)
     held, guess = _weigh(kernel_guess, third, motion, rows, mesh.lips, mean, to_psi)
 
-    slope, offset = _start(anyone, motion, rows, part)
-    begun = anyone @ slope + offset
+    slope, offset = _start(others, motion, rows, part)
+    begun = others @ slope + offset
     best = replace(config, steps=held.steps)
     pupils = []
     for i in range(PUPILS if held.network > 0 else 0):
@@ -153,13 +153,13 @@ def _motions(
     return mean, to_psi, to_motion, motion
 
 
-def _start(anyone: np.ndarray, motion: np.ndarray, rows: np.ndarray, part: str) -> tuple[np.ndarray, np.ndarray]:
+def _start(others: np.ndarray, motion: np.ndarray, rows: np.ndarray, part: str) -> tuple[np.ndarray, np.ndarray]:
     """What this speaker makes of anyone's motion [T, C]: slopes [C, C], diagonal, and offset [C]; then what is learnt.
 
     Each slope is 0 to 2; sound alone (``part``) has no lips to start from.
     """
-    centre = anyone[rows].mean(0)
-    moved = anyone[rows] - centre
+    centre = others[rows].mean(0)
+    moved = others[rows] - centre
     slope = np.clip((moved * motion[rows]).sum(0) / ((moved**2).sum(0) + 1e-12), 0.0, 2.0) * (part != "sound")
     return np.diag(slope), -centre * slope
 
