@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..face.head_model import HeadModel
 from . import losses
+from .evenness import cloth_colours
 from .light_start import START_SIZE
 from .model import Decomposition, ReflectanceModel
 from .networks import SPECULAR_START
@@ -31,11 +32,13 @@ SMALL, SMALL_SHARE = 128, 0.75
 """Side and share of the lessons that are looked at smaller, or nearer: draft's size."""
 HEADS, HELD = 240, 16
 """Heads to learn from, and to measure on."""
-STEPS = 3000
+CYCLES = (1500, 1200)
+"""Steps of the optimiser; the learning rate rises and falls once in each."""
 KEEP = 96
 """Lessons at hand; each step films one anew."""
 BATCH = {"cpu": 4, "cuda": 16}
-LEARNING_RATE = 1e-3
+LEARNING_RATE, NORMAL_RATE = 1e-3, 3.0
+"""Of Adam; and F_normal's share of it, whose lessons are harder to see."""
 NORMAL, SPECULAR, EDGES, LEVEL = 8.0, 0.03, 0.5, 0.2
 """Weights beside the albedo's error: of one minus the normals' cosine, the logarithm of the specular weight, the
 differences of neighbouring pixels; and what of an error of the whole level counts."""
@@ -74,7 +77,7 @@ class Lessons:
         """Film one more."""
         view = self.views[self.rng.integers(len(self.views))]
         lesson = film(view, self.painter.paint(view, self.rng, self.model.skin.device), self.rng)
-        return in_gauge(self.model, lesson)
+        return in_gauge(self.model, lesson, self.rng)
 
     def draw(self, count: int, keep: int) -> list[Lesson]:
         """Some lessons of those at hand, of which the oldest makes room for a new one; all of one size."""
@@ -85,14 +88,15 @@ class Lessons:
         return [self._nearer(lesson) for lesson in chosen]
 
     def _nearer(self, lesson: Lesson) -> Lesson:
-        side = int(self.rng.integers(SMALL, SIZE + 1))
-        top, left = self.rng.integers(0, SIZE - side + 1, 2)
-        return lesson.cropped(int(top), int(left), side).resized(SMALL)
+        size = lesson.weight.shape[-1]
+        side = int(self.rng.integers(min(SMALL, size), size + 1))
+        top, left = self.rng.integers(0, size - side + 1, 2)
+        return lesson.cropped(int(top), int(left), side).resized(min(SMALL, size))
 
 
 @torch.no_grad()
-def in_gauge(model: ReflectanceModel, lesson: Lesson) -> Lesson:
-    """The lesson with the level and colour of its light at which its skin has the gauge's albedo."""
+def in_gauge(model: ReflectanceModel, lesson: Lesson, rng: np.random.Generator) -> Lesson:
+    """The lesson with the level of its light at which its skin has the gauge's albedo, and its cloth's colours."""
     seen = lesson.seen
     model.skin = lesson.skin
     shade, _, _ = model.shade(seen, seen.normal, seen.skin * 0, lesson.radiance)
@@ -100,12 +104,16 @@ def in_gauge(model: ReflectanceModel, lesson: Lesson) -> Lesson:
     if int(sure.sum()) < 64:
         sure = seen.skin[0, 0] > 0.3
     miss = ((seen.image[0] + 1e-3).log() - (shade[0] + 1e-3).log())[:, sure].median(1).values
-    return replace(lesson, radiance=lesson.radiance * (miss - lesson.skin.log()).exp())
+    gain = (miss - lesson.skin.log()).exp()
+    worn = (lesson.seen.cloth[0, 0] > 0.7) if lesson.seen.cloth is not None else sure & False
+    paint = (seen.image[0] / (shade[0] * gain[:, None, None]).clamp_min(1e-3)).clamp(0.01, 2).log()[:, worn]
+    cloth = torch.from_numpy(cloth_colours(paint.T.cpu().numpy(), rng)).to(gain.device)
+    return replace(lesson, radiance=lesson.radiance * gain, cloth=cloth)
 
 
 def decompose(model: ReflectanceModel, lesson: Lesson) -> Decomposition:
     """Decompose a lesson under its own light and gauge."""
-    model.skin = lesson.skin
+    model.skin, model.cloth = lesson.skin, lesson.cloth
     return model(lesson.seen, lesson.radiance)
 
 
@@ -152,17 +160,15 @@ def new_model(device: torch.device | str) -> ReflectanceModel:
 
 
 def train(
-    views: list[HeadView], painter: Painter, steps: int = STEPS, seed: int = 0, device: str = "cpu",
-    watch: Callable[[int, ReflectanceModel], None] | None = None, every: int = 100, keep: int = KEEP,
+    model: ReflectanceModel, lessons: Lessons, steps: int, watch: Callable[[int, ReflectanceModel], None] | None = None,
+    every: int = 100, keep: int = KEEP,
 ) -> ReflectanceModel:
-    """Train the networks on lessons filmed from views.
+    """Train a model's networks on lessons, through one cycle of the learning rate.
 
     Args:
-        views: the heads.
-        painter: what paints them.
+        model: where to begin.
+        lessons: what to learn from.
         steps: of the optimiser.
-        seed: of every draw.
-        device: where to train; a graphics card takes larger batches.
         watch: told the step and the model of mean weights, now and then.
         every: how many steps are now and then.
         keep: lessons at hand.
@@ -170,22 +176,23 @@ def train(
     Returns:
         The model of mean weights.
     """
-    torch.manual_seed(seed)
-    model = new_model(device)
+    device = model.skin.device
     mean = new_model(device)
     mean.load_state_dict(model.state_dict())
-    lessons = Lessons(views, painter, model, seed)
-    networks = [p for name, p in model.named_parameters() if not name.startswith("light.")]
-    optimiser = torch.optim.AdamW(networks, LEARNING_RATE, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps, pct_start=0.08)
-    batch = BATCH[torch.device(device).type]
-    for _ in range(min(keep, 6 * batch, steps)):
+    normal = list(model.f_normal.parameters())
+    rest = [*model.f_albedo.parameters(), *model.f_cspec.parameters()]
+    rates = [NORMAL_RATE * LEARNING_RATE, LEARNING_RATE]
+    optimiser = torch.optim.AdamW([{"params": normal}, {"params": rest}], LEARNING_RATE, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps, pct_start=0.08)
+    batch = BATCH[device.type]
+    while len(lessons.kept) < min(keep, 6 * batch, steps):
         lessons.kept.append(lessons.new())
     for step in range(steps):
         optimiser.zero_grad()
         for lesson in lessons.draw(batch, keep):
             (lesson_loss(decompose(model, lesson), lesson) / batch).backward()
-        torch.nn.utils.clip_grad_norm_(networks, 1.0)
+        torch.nn.utils.clip_grad_norm_(normal, 1.0)
+        torch.nn.utils.clip_grad_norm_(rest, 1.0)
         optimiser.step()
         schedule.step()
         decay = min(MEAN_DECAY, (step + 1) / (step + 10))
@@ -202,38 +209,41 @@ def teach(path: Path = PRIOR_FILE) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     began = time.monotonic()
     head = HeadModel.read()
-    painter = Painter(head)
-    views = [make_view(head, np.random.default_rng([0, k]), SIZE) for k in range(HEADS)]
-    unseen = [make_view(head, np.random.default_rng([1, k]), SIZE) for k in range(HELD)]
+    views, unseen = (
+        [make_view(head, np.random.default_rng([kind, k]), SIZE) for k in range(count)]
+        for kind, count in enumerate((HEADS, HELD))
+    )
     _LOG.info("%d heads in %.0f s", len(views) + len(unseen), time.monotonic() - began)
-    teach_on(views, unseen, painter, device, path, began)
+    torch.manual_seed(0)
+    teach_on(new_model(device), views, unseen, Painter(head), path, began)
 
 
 def teach_on(
-    views: list[HeadView], unseen: list[HeadView], painter: Painter, device: str, path: Path, began: float
+    model: ReflectanceModel, views: list[HeadView], unseen: list[HeadView], painter: Painter, path: Path, began: float
 ) -> None:
     """Train on views, measure on unseen ones; write the weights now and then and at the end."""
-    untrained = new_model(device)
+    untrained, device = new_model(model.skin.device), model.skin.device
     rng = np.random.default_rng(2)
     held = [
-        in_gauge(untrained, film(view, painter.paint(view, rng, device), rng)).resized(size)
+        in_gauge(untrained, film(view, painter.paint(view, rng, device), rng), rng).resized(size)
         for view in unseen for size in (SMALL, SIZE)
     ]  # fmt: skip
     before = measure(untrained, held)
     _LOG.info("untrained: %s", before)
+    lessons = Lessons(views, painter, new_model(device), 0)
+    machine = torch.cuda.get_device_name() if device.type == "cuda" else f"one core of a {platform.machine()} CPU"
+    for cycle, steps in enumerate(CYCLES):
 
-    def watch(step: int, model: ReflectanceModel) -> None:
-        errors = measure(model, held)
-        minutes = (time.monotonic() - began) / 60
-        _LOG.info("step %d, %.0f min: %s", step, minutes, errors)
-        machine = torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()} CPU, one thread"
-        write_prior(
-            path, model,
-            trained=f"{step} steps of {BATCH[device]} on {machine} in {minutes:.0f} minutes",
-            held_out=f"{errors}, untrained {before}",
-        )
+        def watch(step: int, mean: ReflectanceModel, cycle: int = cycle) -> None:
+            errors, minutes = measure(mean, held), (time.monotonic() - began) / 60
+            _LOG.info("cycle %d, step %d, %.0f min: %s", cycle + 1, step, minutes, errors)
+            done = sum(CYCLES[:cycle]) + step
+            write_prior(
+                path, mean, trained=f"{done} steps of {BATCH[device.type]} on {machine} in {minutes:.0f} minutes",
+                held_out=f"{errors}, untrained {before}",
+            )  # fmt: skip
 
-    train(views, painter, STEPS, 0, device, watch)
+        model = train(model, lessons, steps, watch)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..lighting import envmap
 from ..media.images import linear_to_srgb, srgb_to_linear
 from .batch import Batch
+from .evenness import CLOTHS
 from .gauge import LUMINANCE
 from .light_start import START_SIZE
 from .synthetic_heads import DIRECTIONS, HeadView
@@ -36,6 +37,8 @@ class Lesson:
     """As a subject's training sees it: a wrong normal and transfer."""
     radiance: Tensor
     """[K, 3] the light as a fit finds it: broad, and somewhat wrong."""
+    cloth: Tensor
+    """[CLOTHS, 3] colours of the cloth under it, logarithms (``evenness.cloth_colours``)."""
     skin: Tensor
     """[3] the gauge's skin: the albedo's level that goes with that light."""
     albedo: Tensor
@@ -212,18 +215,20 @@ def film(view: HeadView, paint: Paint, rng: np.random.Generator) -> Lesson:
     normal = torch.from_numpy(view.fitted.astype(np.float32)).to(device).permute(2, 0, 1)[None]
     maps = [torch.from_numpy(m.astype(np.float32)).to(device).permute(2, 0, 1)[None]
             for m in (view.transfer, view.transfer0)]  # fmt: skip
-    told = [_told(whole(paint.face), rng), _told(whole(paint.hair), rng)]
+    told = [_told(whole(region), rng) for region in (paint.face, paint.hair, paint.neck, paint.cloth)]
     matte = (F.avg_pool2d(alpha, 3, 1, 1) if rng.random() < 0.5 else alpha).clamp(0, 1)
-    seen = Batch(image, normal, matte, told[0] * matte, told[1] * matte, *maps)
+    face_told, hair_told, neck_told, cloth_told = (region * matte for region in told)
+    seen = Batch(image, normal, matte, face_told, hair_told, maps[0], maps[1], neck_told, cloth_told)
     found = torch.from_numpy(_found_light(power * exposure, view.directions, rng).reshape(-1, 3).astype(np.float32))
     mistake = np.exp(rng.normal(0, 0.22) + rng.normal(0, [0.05, 0.02, 0.07]))
     gauge = tone.cpu() * torch.from_numpy(mistake.astype(np.float32))
     weight = cover * (0.25 + 0.75 * skin) * alpha
     lesson = Lesson(
-        seen, found.to(device), gauge.to(device), albedo * (gauge.to(device) / tone)[:, None, None],
+        seen, found.to(device), torch.full((CLOTHS, 3), torch.inf, device=device), gauge.to(device),
+        albedo * (gauge.to(device) / tone)[:, None, None],
         F.normalize(whole(paint.normal) + (1 - cover) * normal, dim=1), whole(paint.specular), weight,
     )
-    return _mirrored(lesson) if rng.random() < 0.5 else lesson
+    return mirrored(lesson) if rng.random() < 0.5 else lesson
 
 
 def _scattered(diffuse: Tensor, skin: Tensor, size: int) -> Tensor:
@@ -288,7 +293,7 @@ def _camera(linear: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def _mirrored(lesson: Lesson) -> Lesson:
+def mirrored(lesson: Lesson) -> Lesson:
     """Left and right exchanged, in the light too."""
     def flip(x: Tensor) -> Tensor:
         return x.flip(-1)
@@ -297,10 +302,11 @@ def _mirrored(lesson: Lesson) -> Lesson:
     sign = torch.tensor([-1.0, 1, 1], device=device)[:, None, None]
     odd = torch.tensor(MIRRORED, device=device, dtype=torch.float32)[:, None, None]
     seen = lesson.seen
-    maps = [None if m is None else flip(m) * odd for m in (seen.transfer, seen.transfer0)]
-    seen = Batch(flip(seen.image), flip(seen.normal) * sign, flip(seen.alpha), flip(seen.skin), flip(seen.hair), *maps)
+    turned = {"normal": sign, "transfer": odd, "transfer0": odd}
+    maps = {name: None if m is None else flip(m) * turned.get(name, 1) for name, m in seen.__dict__.items()}
+    seen = Batch(**maps)
     radiance = lesson.radiance.reshape(*START_SIZE, 3).flip(1).roll(-START_SIZE[1] // 2, 1).reshape(-1, 3)
     return Lesson(
-        seen, radiance, lesson.skin, flip(lesson.albedo), flip(lesson.normal) * sign, flip(lesson.specular),
-        flip(lesson.weight),
+        seen, radiance, lesson.cloth, lesson.skin, flip(lesson.albedo), flip(lesson.normal) * sign,
+        flip(lesson.specular), flip(lesson.weight),
     )

@@ -50,6 +50,10 @@ class Paint:
     """1, what is told to be skin of the face: without brows, eyes, lips, ears, neck and beard."""
     hair: Tensor
     """1."""
+    neck: Tensor
+    """1, neck, ears and bare shoulders."""
+    cloth: Tensor
+    """1."""
 
 
 class _Draws:
@@ -138,6 +142,7 @@ class Painter:
         return Paint(
             albedo.clamp(0.004, 0.92), gloss.clamp(5e-4, 0.97 * SPECULAR_MOST), exponent,
             F.normalize(normal + bump, dim=1), skin, face, hair,
+            (mark["ears"] + mark["neck"] + shares[3]).clamp(0, 1) * skin, covered,
         )
 
     def _near(self, draw: _Draws, place: Tensor, name: str, radius: float) -> Tensor:
