@@ -30,8 +30,10 @@ _SKIN_SPREAD = np.array([0.12, 0.06, 0.08])
 _LIGHT_MEAN = np.array([np.log(0.72), 0.04, -0.04])
 _LIGHT_SPREAD = np.array([0.35, 0.13, 0.20])
 _SCLERA_SPREAD = np.array([0.55, 0.18, 0.22])
-_LEVEL_MEAN, _LEVEL_SPREAD = np.log(0.27), 0.6
+_LEVEL_MEAN, _LEVEL_SPREAD = np.log(0.27), 0.8
 """Of skin over all people: broad, so that the picture decides and not the prior."""
+_METERING = 0.35
+"""How far an exposure follows the skin: dark skin is filmed under more light, as meters and people see to it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def find_gauge(skin: np.ndarray, sclera: np.ndarray | None = None) -> Gauge:
     locus = np.stack([np.interp(steps, np.arange(len(SKIN_LOCUS)), np.log(SKIN_LOCUS[:, c])) for c in range(3)], -1)
     centre = _features(locus)
     light_precision = _LIGHT_SPREAD**-2.0
-    light_mean = np.broadcast_to(_LIGHT_MEAN, centre.shape)
+    light_mean = np.repeat(_LIGHT_MEAN[None], len(centre), 0)
+    light_mean[:, 0] -= _METERING * (centre[:, 0] - _LEVEL_MEAN)
     evidence = np.zeros(len(centre))
     if sclera is not None:  # what the eye says of the light, joined with what is usual
         said = _features(np.log(np.maximum(sclera, 1e-4))) - _features(np.log(SCLERA))
