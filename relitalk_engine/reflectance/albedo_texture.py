@@ -43,7 +43,7 @@ WHOLE = 0.1
 OFF, HUE = 0.7, 0.2
 """Logarithms of level and of colour by which a frame lies so far from the texture that it shows something else there:
 light that was missed is less, and has less of a colour."""
-CONTRAST = 0.15
+CONTRAST = 0.1
 """Deviation of the logarithm around a texel at which it is half believed: there a pixel beside the right one tells."""
 
 
