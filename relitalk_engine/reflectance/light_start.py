@@ -1,7 +1,8 @@
 """The light to start from: a non-negative environment fitted to the skin on the front of the face.
 
 Skin is taken as one paint; whatever is not (lips, brows, highlights, cast shadows) is an outlier and loses its say.
-The front of a face sees half of the sphere well and the rest hardly: there the light goes on smoothly.
+The front of a face sees half of the sphere well and the rest hardly: there the light goes on smoothly, towards what is
+usual.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ START_SIZE = (16, 32)
 """Rows and columns of the environment that is solved for: about what diffuse skin can tell."""
 
 
-SMOOTH, EVEN = 2e-5, 3e-4
-"""Weights of the roughness and of the pull towards an even light, against a mean squared relative error."""
+SMOOTH, USUAL = 5e-6, 1e-3
+"""Weights of the roughness and of the pull towards the usual light, against a mean squared relative error."""
+MIDDLE, TOWARDS, ABOVE, LEAST = 0.5, 0.4, 0.25, 0.15
+"""The usual light, over the face's own: people face the light, and it comes from above."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def fit_environment(samples: SkinSamples, size: tuple[int, int] = START_SIZE, ro
     colour = np.maximum(samples.colour, 1e-4)
     even = samples.weight / np.sqrt(_crowd(samples.normal))
     rough = _roughness(size)
-    even_pull = EVEN * (solid / solid.sum()) ** 2 * len(solid)
+    pull = USUAL * (solid / solid.sum()) ** 2 * len(solid)
+    usual = np.maximum(MIDDLE + TOWARDS * directions[:, 2] + ABOVE * directions[:, 1], LEAST)
     level = np.average(colour, axis=0, weights=even)
     env = np.tile(level, (len(directions), 1))
     shadow = np.ones_like(colour)
@@ -73,9 +77,9 @@ def fit_environment(samples: SkinSamples, size: tuple[int, int] = START_SIZE, ro
             total = (even * trust).sum()
             gram = (rows * scale[:, None]).T @ rows / total * level[channel] ** 2
             right = rows.T @ (scale * colour[:, channel]) / total * level[channel]
-            # Smooth in relative radiance, with a slight pull to an even light where no skin looks.
-            prior = SMOOTH * rough + np.diag(even_pull)
-            goal = right + even_pull
+            # Smooth in relative radiance, with a slight pull to the usual light where no skin looks.
+            prior = SMOOTH * rough + np.diag(pull)
+            goal = right + pull * usual
             env[:, channel] = level[channel] * _solve(gram + prior, goal, env[:, channel] / level[channel])
         if samples.transfer is not None and samples.transfer0 is not None:
             light = sh.project(env.reshape(*size, 3))
