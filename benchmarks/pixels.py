@@ -24,6 +24,7 @@ PAPER = ("ReliTalk, its own clips: full frame 37.66 dB, 0.9892; driven area 37.9
 SHOWN, ZOOM, AROUND = 10, 2, 2.2
 """Frames of a strip, its enlargement, and the side of what it shows in outer-eye distances."""
 ABLATIONS = {
+    "without F_blend": {"blend": False},
     "without perceptual": {"perceptual": 0.0},
     "without light normalisation": {"normalised": False},
     "without retrieval": {"retrieval": False},
