@@ -16,11 +16,13 @@ from .base import Base
 from .curves import read_mouth
 from .options import OutOptions, VoiceOptions
 from .person import Person
-from .turning import frame_order
+from .turning import blinks_of, frame_order
 
 SMOOTHING = 0.02
 """Seconds of the Gaussian that smooths the mouth at --smooth 1."""
 VOICE_RATE = 16000
+STARING = 15.0
+"""Seconds without a blink at which it is said."""
 EASE = 0.16
 """Seconds in which a driven mouth goes over into one that is kept as it was filmed."""
 
@@ -53,6 +55,16 @@ def name_the_track(sound: Path, reporter: Reporter) -> None:
     count = sound_tracks(sound)
     if count > 1:
         reporter.warning(f"{sound.name} has {count} sound tracks; the first is heard.")
+
+
+def name_missing_blinks(person: Person, base: Base, frames: int, reporter: Reporter) -> None:
+    """Say that nobody will blink in a take of some length whose footage has no blink to show."""
+    seconds = frames / float(person.subject.info.fps)
+    if seconds > STARING and not len(blinks_of(base.fit, person.head, float(base.fps))):
+        reporter.warning(
+            f"The footage shows no blink, so none can be painted: the eyes stay open for {seconds:.0f} s."
+            " Footage with a blink or two, given by --video, would look more alive."
+        )
 
 
 def drive(person: Person, audio: Path, frames: int, voice: VoiceOptions) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Footage that is shorter than the sound goes on and back without a jump."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from relitalk_engine.face.fitting import HeadFit
 from relitalk_engine.face.head_model import HeadModel
+from relitalk_engine.pipeline.motion import name_missing_blinks
 from relitalk_engine.pipeline.turning import BLINKS, blinks_of, frame_order, turning_points
 
 FPS = Fraction(25)
@@ -82,3 +84,12 @@ def test_other_frame_rates_and_tiny_footage_stay_inside(head):
     for count in (1, 2, 3):
         order = frame_order(40, nodding(head, 30).select(slice(0, count)), head, FPS, FPS)
         assert order.min() == 0 and order.max() == count - 1
+
+
+def test_a_long_take_of_footage_without_a_blink_says_so(head):
+    person = SimpleNamespace(head=head, subject=SimpleNamespace(info=SimpleNamespace(fps=FPS)))
+    for blinks, frames, said in (([], 500, 1), ([], 200, 0), ([100], 500, 0)):
+        told = []
+        reporter = SimpleNamespace(warning=told.append)
+        name_missing_blinks(person, SimpleNamespace(fit=blinking(head, 300, blinks), fps=FPS), frames, reporter)
+        assert len(told) == said
