@@ -22,6 +22,7 @@ from .gauge import Gauge, find_gauge
 from .light_start import SkinSamples, fit_environment
 from .model import Decomposition, ReflectanceModel
 from .networks import SPECULAR_START, FCoarse
+from .prior import start_from_prior
 from .shadow import PixelShadow
 
 SKIN_SAMPLES, CLOTH_SAMPLES = 6000, 4000
@@ -29,6 +30,8 @@ SKIN_LEAST = 0.6
 # What brings each term of eq. 20 to the same footing here; the weights of the configuration multiply these.
 NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE = 0.06, 0.25, 0.5, 0.05
 DRIFT_SCALE, SPECULAR_SCALE = 0.02, 0.01
+PRIOR_SCALE, PRIOR_RATE = 0.5, 0.3
+"""Weight of staying near what the prior made of a frame; and the learning rate, as a share, that suits its networks."""
 
 
 @dataclass
@@ -107,7 +110,8 @@ def train_reflectance(
             config.use_specular,
         ).to(device)
         model.cloth.copy_(_cloth(model, batch, rng))
-        _learn(model, batch.to(device), chips, config, generator, trunk, reporter, history)
+        known = config.use_prior and start_from_prior(model)
+        _learn(model, batch.to(device), chips, config, generator, trunk, known, reporter, history)
         _hold_gauge(model, batch, even)
     model.eval()
     return Trained(model, gauge, history)
@@ -213,14 +217,17 @@ def _skin_colour(batch: Batch, even: Tensor) -> np.ndarray:
 
 def _learn(
     model: ReflectanceModel, batch: Batch, chips: Tensor | None, config: ReflectanceConfig, generator: torch.Generator,
-    trunk: FaceTrunk | None, reporter: Reporter, history: list[tuple[str, float]],
+    trunk: FaceTrunk | None, known: bool, reporter: Reporter, history: list[tuple[str, float]],
 ) -> None:
-    """The decomposition under the priors of eq. 20, then the same with identity-consistent supervision."""
+    """The decomposition under the priors of eq. 20, then the same with identity-consistent supervision.
+
+    ``known`` networks come from the prior: they move less, and stay near its answers where the clip says nothing.
+    """
     light = list(model.light.parameters())
     networks = [p for name, p in model.named_parameters() if not name.startswith("light.")]
-    optimizer = torch.optim.Adam(
-        [{"params": networks, "lr": config.learning_rate}, {"params": light, "lr": 3 * config.learning_rate}]
-    )
+    rate = config.learning_rate * (PRIOR_RATE if known else 1)
+    optimizer = torch.optim.Adam([{"params": networks, "lr": rate}, {"params": light, "lr": 3 * config.learning_rate}])
+    first = _answers(model, batch) if known else None
     consistent = config.use_consistency and trunk is not None and chips is not None
     total = config.steps_decompose + config.steps_consistency * consistent
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -232,6 +239,8 @@ def _learn(
         seen = batch.select(index.to(batch.image.device))
         found = model(seen)
         loss = _priors(model, seen, found, config, generator)
+        if first is not None:
+            loss = loss + PRIOR_SCALE * losses.departure(_answer(found), first[index], seen.alpha)
         if late and trunk is not None and chips is not None:
             loss = loss + config.consistency * CONSISTENCY_SCALE * _consistency(
                 model, seen, found, chips[index].to(batch.image.device), trunk, generator
@@ -243,6 +252,19 @@ def _learn(
         schedule.step()
         if step % 20 == 0 or step == total - 1:
             history.append(("consistency" if late else "decomposition", float(loss.detach())))
+
+
+def _answer(found: Decomposition) -> Tensor:
+    """[B, 7, S, S] what the networks say: gain, residual of the normal, and specular weight on their footing."""
+    return torch.cat([found.gain, found.delta, found.specular_weight / SPECULAR_START], 1)
+
+
+@torch.no_grad()
+def _answers(model: ReflectanceModel, batch: Batch) -> Tensor:
+    """`_answer` of every training frame, before anything is learned of it."""
+    device = batch.image.device
+    every = [batch.select(torch.tensor([index], device=device)) for index in range(len(batch.image))]
+    return torch.cat([_answer(model(seen)) for seen in every])
 
 
 @torch.no_grad()

@@ -122,5 +122,19 @@ def reflectance_consistency(
     return _mean(paint.abs(), alpha) + _mean((normal_again - normal.detach()).abs(), alpha)
 
 
+def departure(found: Tensor, first: Tensor, alpha: Tensor) -> Tensor:
+    """L1 distance to what the prior said of the same frames.
+
+    Args:
+        found: [B, C, H, W], what the networks say now.
+        first: [B, C, H, W], what they said at first.
+        alpha: [B, 1, H, W], weight.
+
+    Returns:
+        Scalar.
+    """
+    return _mean((found - first).abs(), alpha)
+
+
 def _mean(x: Tensor, weight: Tensor) -> Tensor:
     return (x * weight).sum() / (weight.sum() * x.shape[1]).clamp_min(1e-6)

@@ -104,6 +104,7 @@ def make_view(head: HeadModel, rng: np.random.Generator, size: int) -> HeadView:
     small = small.reshape(size * size, -1)[inside] / np.maximum(alpha.reshape(-1)[inside, None], 1e-3)
     normal = small[:, 1:4] / np.maximum(np.linalg.norm(small[:, 1:4], axis=1, keepdims=True), 1e-6)
     normal[:, 2] = np.maximum(normal[:, 2], 0.02)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     some = Hits(fine.triangle[1::2, 1::2], fine.bary[1::2, 1::2], fine.depth[1::2, 1::2])
     rest, points, flat = (
         _filled(interpolate(some, values, body.faces), some.mask).reshape(-1, 3)[inside]
