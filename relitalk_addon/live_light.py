@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ..relitalk_engine.errors import ReliTalkError
-from ..relitalk_engine.lighting import envmap, lit_sphere
+from ..relitalk_engine.lighting import envmap, hair, lit_sphere
 from ..relitalk_engine.lighting.light import Light
 from ..relitalk_engine.lighting.portrait import departure
 from . import compat, live_material, live_nodes, panorama, portraits, world_light
@@ -18,7 +18,7 @@ SIZE = 64
 """Rows of a lit sphere in the material."""
 CACHED = 4
 MOST_KEYS = 1024
-"""Frames whose light one picture holds: 134 MB."""
+"""Frames whose light one picture holds: 336 MB."""
 
 
 _skies: dict[tuple, Sky] = {}
@@ -157,10 +157,10 @@ def apply(thing: bpy.types.Object, lights: list[Light], first: int | None = None
     exponent = take.info.specular_exponent or live_material.EXPONENT
     source = _source(take.source_light_path)
     tree = thing.active_material.node_tree
-    columns = int(np.ceil(np.sqrt(len(lights))))
+    columns = int(np.ceil(np.sqrt(len(lights) / len(live_nodes.KINDS))))
     rows = -(-len(lights) // columns)
-    image = _picture_of(tree, f"{thing.name} Light", columns * 2 * SIZE, rows * SIZE)
-    image.pixels.foreach_set(tiles([lit_sphere.bake(light, exponent, SIZE) for light in lights], columns, rows))
+    image = _picture_of(tree, f"{thing.name} Light", columns * len(live_nodes.KINDS) * SIZE, rows * SIZE)
+    image.pixels.foreach_set(tiles([_spheres(light, exponent) for light in lights], columns, rows))
     image.update()
     image.pack()  # so that it is saved with the file
     sphere, group = tree.nodes[live_material.SPHERE], tree.nodes[live_material.PORTRAIT]
@@ -174,13 +174,19 @@ def apply(thing: bpy.types.Object, lights: list[Light], first: int | None = None
     thing.relitalk.keyed = first is not None
 
 
-def tiles(spheres: list[lit_sphere.LitSphere], columns: int, rows: int) -> np.ndarray:
-    """Lit spheres as one picture, each a tile of diffuse beside specular, row by row from the top; RGBA, flat."""
-    picture = np.ones((rows * SIZE, columns * 2 * SIZE, 4), np.float32)
+def _spheres(light: Light, exponent: float) -> np.ndarray:
+    """The lit spheres of a light (`live_nodes.KINDS`) beside each other, [S, 5 S, 3]."""
+    smooth = lit_sphere.bake(light, exponent, SIZE)
+    return np.concatenate([smooth.diffuse, smooth.specular, *hair.bake(light, SIZE).spheres], axis=1)
+
+
+def tiles(spheres: list[np.ndarray], columns: int, rows: int) -> np.ndarray:
+    """The lit spheres of lights as one picture, a tile each, row by row from the top; RGBA, flat."""
+    wide = spheres[0].shape[1]
+    picture = np.ones((rows * SIZE, columns * wide, 4), np.float32)
     for index, sphere in enumerate(spheres):
-        row, column = (index // columns) * SIZE, (index % columns) * 2 * SIZE
-        picture[row : row + SIZE, column : column + SIZE, :3] = sphere.diffuse
-        picture[row : row + SIZE, column + SIZE : column + 2 * SIZE, :3] = sphere.specular
+        row, column = (index // columns) * SIZE, (index % columns) * wide
+        picture[row : row + SIZE, column : column + wide, :3] = sphere
     return np.ascontiguousarray(picture[::-1]).reshape(-1)
 
 

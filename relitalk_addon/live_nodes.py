@@ -18,7 +18,9 @@ SHARE = "Residual Share"
 CORNERS = ("00", "10", "01", "11")
 """The four texels around a normal, right and up; read one by one, as a renderer that chooses a smaller copy of the
 picture by how quickly normals change would blur the light at every edge."""
-TEXELS = [f"{kind} {corner}" for kind in ("Diffuse", "Specular") for corner in CORNERS]
+KINDS = ("Diffuse", "Specular", "Hair", "Through Hair", "Hair Gloss")
+"""The lit spheres of a light, beside each other in its picture."""
+TEXELS = [f"{kind} {corner}" for kind in KINDS for corner in CORNERS]
 PASSES = (
     ("Albedo", "NodeSocketVector"),
     ("Normal", "NodeSocketVector"),
@@ -124,12 +126,14 @@ def portrait_group() -> bpy.types.NodeTree:
     through = sums.number("MULTIPLY", hair, portrait.HAIR_OPEN)
     visible = sums.vector("MULTIPLY_ADD", through, open_air, visible)
 
-    lit, gleam = (_between(sums, [into[f"{kind} {corner}"] for corner in CORNERS], into["Right"], into["Up"])
-                  for kind in ("Diffuse", "Specular"))  # fmt: skip
-    strands = _hair_light(sums, lit, into["Normal"], light)
-    lit = sums.vector("MULTIPLY_ADD", hair, sums.vector("SUBTRACT", strands, lit), lit)
-    smooth = sums.number("MULTIPLY_ADD", hair, portrait.HAIR_SHINE - 1.0, 1.0)
-    shine = sums.vector("MULTIPLY", gleam, sums.number("MULTIPLY", into["Specular Weight"], smooth))
+    lit, gleam, matt, through, gloss = (
+        _between(sums, [into[f"{kind} {corner}"] for corner in CORNERS], into["Right"], into["Up"]) for kind in KINDS
+    )
+    lit = sums.vector("MULTIPLY_ADD", hair, sums.vector("SUBTRACT", matt, lit), lit)
+    gleam = sums.vector("MULTIPLY_ADD", hair, sums.vector("SUBTRACT", gloss, gleam), gleam)
+    root = sums.joined(*(sums.number("SQRT", sums.number("MAXIMUM", part, 0.0)) for part in sums.parts(albedo)))
+    through = sums.vector("MULTIPLY", root, sums.vector("MULTIPLY", through, hair))
+    shine = sums.vector("MULTIPLY_ADD", gleam, into["Specular Weight"], through)
     radiance = sums.vector("MULTIPLY", sums.vector("MULTIPLY_ADD", albedo, lit, shine), visible)
     radiance = sums.vector("MULTIPLY_ADD", into["Residual"], into[SHARE], radiance)
     beauty = sums.vector("MAXIMUM", radiance, 0.0)
@@ -168,20 +172,6 @@ def _bare_transfer(sums: Sums, normal: Socket) -> list[Socket]:
         sums.number("MULTIPLY_ADD", sums.number("MULTIPLY", z, z), 3.0 * c20, -c20),
         times(c2, x, z), times(c22, squares),
     ]
-
-
-def _hair_light(sums: Sums, diffuse: Socket, normal: Socket, light: list[Socket]) -> Socket:
-    """`reflectance.relight.hair_shading`."""
-    around = sums.vector("MAXIMUM", sums.vector("MULTIPLY", light[0], float(sh.C0)), 0.0)
-    behind = sums.vector("MULTIPLY", light[0], float(sh.C0))
-    bands = sh.COSINE_BANDS / np.pi
-    behind = sums.vector("MULTIPLY_ADD", light[2], -float(sh.C1 * bands[1]), behind)
-    behind = sums.vector("MULTIPLY_ADD", light[6], 2.0 * float(sh.C20 * bands[6]), behind)
-    behind = sums.vector("MAXIMUM", behind, 0.0)
-    rim = sums.number("MAXIMUM", sums.number("SUBTRACT", 1.0, sums.parts(normal)[2]), 0.0)
-    strands = sums.vector("MULTIPLY", diffuse, portrait.HAIR_NORMAL)
-    strands = sums.vector("MULTIPLY_ADD", around, portrait.HAIR_MEAN, strands)
-    return sums.vector("MULTIPLY_ADD", sums.number("MULTIPLY", rim, portrait.HAIR_BEHIND), behind, strands)
 
 
 def _to_working(sums: Sums, colour: Socket) -> Socket:
@@ -227,10 +217,10 @@ def sphere_group() -> bpy.types.NodeTree:
         return sums.number("DIVIDE", sums.number("ADD", tile, sums.number("DIVIDE", at, size)), tiles)
 
     v = [place(at, below, rows) for at in texel["Up"]]
-    for kind, shift in (("Diffuse", 0.0), ("Specular", 1.0)):
-        double = sums.number("MULTIPLY", columns, 2.0)
-        left = sums.number("MULTIPLY_ADD", column, 2.0, shift)
-        u = [place(at, left, double) for at in texel["Right"]]
+    wide = sums.number("MULTIPLY", columns, float(len(KINDS)))
+    for kind, name in enumerate(KINDS):
+        left = sums.number("MULTIPLY_ADD", column, float(len(KINDS)), float(kind))
+        u = [place(at, left, wide) for at in texel["Right"]]
         for corner in CORNERS:
-            sums.feed(out[f"{kind} {corner}"], sums.joined(u[int(corner[0])], v[int(corner[1])], 0.0))
+            sums.feed(out[f"{name} {corner}"], sums.joined(u[int(corner[0])], v[int(corner[1])], 0.0))
     return tree

@@ -8,10 +8,6 @@ import numpy as np
 
 FADE = 0.12
 """Departure of the light (one minus correlation) at which the residual has fallen to 1/e."""
-HAIR_NORMAL, HAIR_MEAN, HAIR_BEHIND = 0.5, 0.3, 1.0
-"""Shares of the light on hair."""
-HAIR_SHINE = 0.4
-"""How much of a smooth surface's highlight hair has: its own runs along the strands and breaks up."""
 HAIR_OPEN = 0.7
 """How little the shadow of the head under it counts on hair."""
 SHADOW_FLOOR = 0.15

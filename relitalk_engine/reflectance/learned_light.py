@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..lighting import envmap, lit_sphere, sh
+from ..lighting import envmap, hair, lit_sphere, sh
 from ..lighting.light import HEIGHT, WIDTH, Light
 from .light_start import START_SIZE
 
@@ -29,7 +29,8 @@ class BakedSphere(nn.Module):
         solid = envmap.solid_angles(*START_SIZE).reshape(-1)
         for name, value in (
             ("cosine", cosine), ("halfway", np.maximum(around @ half.T, 1e-4)), ("solid", solid),
-            ("basis", sh.basis(directions)), ("directions", directions), ("around", around.reshape(SPHERE, SPHERE, 3)),
+            ("strands", hair.response(around, directions) / np.pi), ("basis", sh.basis(directions)),
+            ("directions", directions), ("around", around.reshape(SPHERE, SPHERE, 3)),
         ):
             self.register_buffer(name, torch.from_numpy(np.asarray(value, np.float32)), persistent=False)
 
@@ -49,6 +50,11 @@ class BakedSphere(nn.Module):
         diffuse = (self.cosine @ power / np.pi).reshape(SPHERE, SPHERE, 3)
         lobe = torch.exp(exponent * self.halfway.log()) * self.cosine * ((exponent + 8) / (8 * np.pi))
         return diffuse, (lobe @ power).reshape(SPHERE, SPHERE, 3), self.basis.T @ power
+
+    def on_hair(self, radiance: Tensor) -> Tensor:
+        """The three lit spheres of hair (`hair.LitHair`) under `radiance` [K, 3], beside each other, [S, S, 9]."""
+        lobes = self.strands @ (radiance * self.solid[:, None])
+        return lobes.reshape(3, SPHERE, SPHERE, 3).permute(1, 2, 0, 3).reshape(SPHERE, SPHERE, 9)
 
     def random(self, level: Tensor, generator: torch.Generator) -> Tensor:
         """A random light: some ambient, one to three coloured lamps of any size, most of them in front.

@@ -9,17 +9,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import ReliTalkError
-from ..lighting import lit_sphere
+from ..lighting import hair, lit_sphere
 from ..lighting.light import Light
-from ..lighting.portrait import HAIR_OPEN, HAIR_SHINE
+from ..lighting.portrait import HAIR_OPEN
 from .albedo_texture import STAYS, Look, follow
 from .batch import Batch, combed, pixels, shrink, small_batch, tensor
 from .evenness import CLOTHS, even
 from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
+from .outline import rounded
 from .passes import FramePasses
-from .relight import ALBEDO_MOST, SHADING_FLOOR, SPECULAR_SHARE, hair_shading, matt
+from .relight import ALBEDO_MOST, SHADING_FLOOR, SPECULAR_SHARE, matt
 from .shadow import self_shadow
 
 
@@ -108,7 +109,7 @@ class ReflectanceModel(nn.Module):
 
     def shade(self, batch: Batch, normal: Tensor, weight: Tensor, radiance: Tensor, visible: Tensor | None = None
               ) -> tuple[Tensor, Tensor, Tensor]:
-        """Light a decomposed batch.
+        """Light a decomposed batch, but for the light that comes through its hair.
 
         Args:
             batch: for its hair and transfer.
@@ -120,20 +121,26 @@ class ReflectanceModel(nn.Module):
         Returns:
             S [B, 3, S, S], C ⊙ S_spec [B, 3, S, S], and the least shading to divide by [3].
         """
+        shade, _, shine, floor = self._light_up(batch, normal, weight, radiance, visible)
+        return shade, shine, floor
+
+    def _light_up(self, batch: Batch, normal: Tensor, weight: Tensor, radiance: Tensor, visible: Tensor | None
+                  ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `relight.light_up`, and the least shading to divide by."""
         diffuse, specular, coefficients = self.sphere(radiance, self.light.exponent)
-        hair = hair_shading(diffuse, self.sphere.around, coefficients)
         surface = normal.permute(0, 2, 3, 1)
-        spheres = lit_sphere.sample(torch.cat([diffuse, specular, hair], -1), surface).permute(0, 3, 1, 2)
-        shade = spheres[:, :3] + batch.hair * (spheres[:, 6:] - spheres[:, :3])
-        shine = weight * (1 - (1 - HAIR_SHINE) * batch.hair) * spheres[:, 3:6]
+        spheres = torch.cat([diffuse, specular, self.sphere.on_hair(radiance)], -1)
+        smooth, gleam, loose, through, gloss = lit_sphere.sample(spheres, surface).permute(0, 3, 1, 2).split(3, 1)
+        shade, through = smooth + batch.hair * (loose - smooth), batch.hair * through
+        shine = weight * (gleam + batch.hair * (gloss - gleam))
         if visible is None and batch.transfer is not None and batch.transfer0 is not None:
             maps = batch.transfer.permute(0, 2, 3, 1), batch.transfer0.permute(0, 2, 3, 1)
             visible = self_shadow(*maps, coefficients.detach()).permute(0, 3, 1, 2)
         if visible is not None:
             visible = visible + HAIR_OPEN * batch.hair * (1 - visible)
-            shade, shine = shade * visible, shine * visible
+            shade, through, shine = shade * visible, through * visible, shine * visible
         inside = self.sphere.around[..., 2] > 0
-        return shade, shine, SHADING_FLOOR * diffuse[inside].mean(0) + 1e-5
+        return shade, through, shine, SHADING_FLOOR * diffuse[inside].mean(0) + 1e-5
 
     def forward(self, batch: Batch, radiance: Tensor | None = None, visible: Tensor | None = None) -> Decomposition:
         """Decompose frames lit by a known light, the clip's own if none is given."""
@@ -143,24 +150,26 @@ class ReflectanceModel(nn.Module):
             normal, delta = self.f_normal(encoded, batch.normal)
         else:
             normal, delta = facing(batch.normal), torch.zeros_like(batch.normal)
-        weight = self.f_cspec(encoded, normal) * (1.0 if self.use_specular else 0.0)
-        shade, shine, floor = self.shade(batch, normal, weight, radiance, visible)
+        weight = self.f_cspec(encoded, normal)
+        weight = (weight + batch.hair * (hair.GLOSS - weight)) * (1.0 if self.use_specular else 0.0)
+        shade, through, shine, floor = self._light_up(batch, normal, weight, radiance, visible)
         # What shines no more than so much in this light does not shine more in another: black cloth stays black.
         most = SPECULAR_SHARE * batch.image.mean(1, keepdim=True) + 1e-6
         share = most / (shine.mean(1, keepdim=True) + most)
         weight, shine = weight * share, shine * share
-        start = matt(batch.image, shine) / (shade.square() + floor[:, None, None].square()).sqrt()
+        least = (shade.square() + floor[:, None, None].square()).sqrt()
+        start = hair.paint(matt(batch.image, shine).clamp_min(1e-6), least, through)
         evened = torch.zeros_like(start) if self.paper else even(start, batch, self.skin, self.cloth)
         started = (start * evened.exp()).clamp(1e-4, ALBEDO_MOST)
         gain = evened + self.f_albedo(encoded, started)
         albedo = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
-        return Decomposition(normal, delta, weight, gain, albedo, shade, shine, evened)
+        return Decomposition(normal, delta, weight, gain, albedo, shade, shine + albedo.sqrt() * through, evened)
 
     @torch.no_grad()
     def look(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
              visible: np.ndarray | None = None) -> Look:
         """Decompose one frame at the networks' size, for the albedo texture; arguments as of `decompose`."""
-        return self._look(*self._found(image, combed(normal, regions), alpha, regions, visible), regions)
+        return self._look(*self._found(image, _calm(normal, regions, alpha), alpha, regions, visible), regions)
 
     def _found(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
                visible: np.ndarray | None) -> tuple[Batch, Decomposition]:
@@ -189,7 +198,7 @@ class ReflectanceModel(nn.Module):
         Returns:
             Its passes.
         """
-        normal = combed(normal, regions)
+        normal = _calm(normal, regions, alpha)
         batch, found = self._found(image, normal, alpha, regions, visible)
         if texture is not None:
             taken = tensor(follow(self._look(batch, found, regions), texture)).to(batch.alpha.device)
@@ -206,6 +215,11 @@ class ReflectanceModel(nn.Module):
         weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
         hair = shrink(np.asarray(regions["hair"], np.float32), self.size)
         return FramePasses(refined.astype(np.float32), weight, alpha.astype(np.float32), gain, hair)
+
+
+def _calm(normal: np.ndarray, regions: dict[str, np.ndarray], alpha: np.ndarray) -> np.ndarray:
+    """N̂ as the networks take it, [H, W, 3]."""
+    return rounded(combed(normal, regions), regions["hair"], alpha)
 
 
 def _carry(values: Tensor, alpha: Tensor) -> Tensor:

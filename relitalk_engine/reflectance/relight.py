@@ -2,6 +2,7 @@
 
 The frame is A ⊙ S + C ⊙ S_spec + R with the source's light, and R is whatever that misses, so that the source's own
 light gives the frame back. Under another light S and S_spec are looked up anew, and R fades as the light departs.
+Hair has S and S_spec of its own, and light that comes through its strands, √A ⊙ B, counts with its highlights.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..lighting import lit_sphere
+from ..lighting import hair, lit_sphere
+from ..lighting.hair import LitHair
 from ..lighting.light import Light
 from ..lighting.lit_sphere import LitSphere
-from ..lighting.portrait import HAIR_BEHIND, HAIR_MEAN, HAIR_NORMAL, HAIR_OPEN, HAIR_SHINE, departure
+from ..lighting.portrait import HAIR_OPEN, departure
 from .passes import FramePasses
 
 SHADING_FLOOR = 0.06
@@ -73,8 +75,8 @@ class BakedLight:
     """[9, 3] radiance coefficients."""
     sphere: LitSphere
     """With the subject's specular exponent."""
-    hair: np.ndarray
-    """[S, S, 3] the diffuse sphere of hair."""
+    hair: LitHair
+    """What it is on hair."""
     level: np.ndarray
     """[3] mean of the diffuse sphere's disc."""
 
@@ -108,29 +110,7 @@ def bake(light: Light, exponent: float) -> BakedLight:
     sphere = lit_sphere.bake(light, exponent)
     around = lit_sphere.normals(sphere.diffuse.shape[0])
     level = sphere.diffuse[around[..., 2] > 0].mean(0)
-    hair = hair_shading(sphere.diffuse, around.astype(np.float32), np.asarray(light.sh, np.float32))
-    return BakedLight(np.asarray(light.sh, np.float32), sphere, hair, level)
-
-
-def hair_shading(diffuse: Any, normal: Any, light: Any) -> Any:
-    """Light on hair: half by the normal, the rest from all around, and from behind through its outline.
-
-    Strands scatter forward and have no surface: hair in front of the light glows at its rim.
-
-    Args:
-        diffuse: [..., 3] shading of a wall at the normal (numpy or torch).
-        normal: [..., 3] unit, camera frame.
-        light: [9, 3] radiance coefficients.
-
-    Returns:
-        [..., 3].
-
-    Source: weights by looking at rendered strands (Cycles' principled hair) under eight panoramas.
-    """
-    mean = (light[0] * 0.282095).clip(0)
-    # Irradiance / pi of a wall that faces away from the camera, by the harmonics.
-    behind = (light[0] * 0.282095 - light[2] * 0.325735 + light[6] * 0.157696).clip(0)
-    return HAIR_NORMAL * diffuse + HAIR_MEAN * mean + HAIR_BEHIND * (1 - normal[..., 2:]).clip(0) * behind
+    return BakedLight(np.asarray(light.sh, np.float32), sphere, hair.bake(light), level)
 
 
 def look_up(sphere: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -149,22 +129,23 @@ def look_up(sphere: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return cv2.remap(sphere, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def light_up(frame: Frame, light: BakedLight) -> tuple[np.ndarray, np.ndarray]:
-    """S = lit_sphere_diffuse(N) · V and C ⊙ S_spec, which does not reach where the light does not. [H, W, 3] each."""
-    lit = look_up(light.sphere.diffuse, frame.normal)
+def light_up(frame: Frame, light: BakedLight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """S = lit_sphere_diffuse(N) · V, B and C ⊙ S_spec, which do not reach where the light does not. [H, W, 3] each."""
+    lit, shine = (look_up(sphere, frame.normal) for sphere in (light.sphere.diffuse, light.sphere.specular))
+    through = np.zeros_like(lit)
     if frame.hair is not None:
-        lit += frame.hair * (look_up(light.hair, frame.normal) - lit)
-    shine = look_up(light.sphere.specular, frame.normal)
+        matt, through, gloss = (look_up(sphere, frame.normal) for sphere in light.hair.spheres)
+        lit += frame.hair * (matt - lit)
+        shine += frame.hair * (gloss - shine)
+        through *= frame.hair
     shine *= frame.specular_weight
-    if frame.hair is not None:
-        shine *= 1 - (1 - HAIR_SHINE) * frame.hair
     if frame.visibility is not None:
         visible = frame.visibility(light.sh)
         if frame.hair is not None:
             visible = visible + (HAIR_OPEN * frame.hair) * (1 - visible)
-        lit *= visible
-        shine *= visible
-    return lit, shine
+        for part in (lit, through, shine):
+            part *= visible
+    return lit, through, shine
 
 
 def decompose(frame: Frame, source: BakedLight) -> Reflectance:
@@ -174,13 +155,14 @@ def decompose(frame: Frame, source: BakedLight) -> Reflectance:
         frame: the frame.
         source: its own light.
     """
-    shade, shine = light_up(frame, source)
+    shade, through, shine = light_up(frame, source)
     floor = SHADING_FLOOR * source.level + 1e-5
-    albedo = matt(frame.image, shine) / np.sqrt(shade * shade + floor * floor)
+    without = np.maximum(matt(frame.image, shine), 0)
+    albedo = hair.paint(without, np.sqrt(shade * shade + floor * floor), through)
     if frame.gain is not None:
         albedo *= np.exp(frame.gain)
     albedo = np.clip(albedo, 0, ALBEDO_MOST)
-    return Reflectance(albedo, frame.image - albedo * shade - shine)
+    return Reflectance(albedo, frame.image - albedo * shade - (np.sqrt(albedo) * through + shine))
 
 
 def matt(image: Any, shine: Any) -> Any:
@@ -207,7 +189,8 @@ def relight(frame: Frame, source: BakedLight, target: BakedLight, reflectance: R
         The passes, which add up, and the beauty, never negative.
     """
     found = reflectance or decompose(frame, source)
-    shade, shine = light_up(frame, target)
+    shade, through, shine = light_up(frame, target)
+    shine += np.sqrt(found.albedo) * through
     lit = found.albedo * shade
     lit += shine
     strength, weight = departure(source, target)

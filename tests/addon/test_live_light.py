@@ -23,10 +23,11 @@ def relit(layer, light, part, source):
     departure = part("relitalk_engine.lighting.portrait").departure
     sphere, normal, hair = lit_sphere.bake(light, 20.0), layer["normal"], layer["hair"][..., :1]
     lit = lit_sphere.sample(sphere.diffuse, normal)
-    behind = np.maximum(sh.shade(light.sh, np.array([[0.0, 0.0, -1.0]])), 0.0)[0]
-    strands = 0.5 * lit + 0.3 * np.maximum(light.sh[0] * 0.282095, 0) + (1 - normal[..., 2:]) * behind
-    lit = lit + hair * (strands - lit)
-    shine = lit_sphere.sample(sphere.specular, normal) * layer["specular_weight"] * (1 - 0.6 * hair)
+    strands = part("relitalk_engine.lighting.hair").bake(light, 64).spheres
+    matt, through, gloss = (lit_sphere.sample(one, normal) for one in strands)
+    lit = lit + hair * (matt - lit)
+    shine = lit_sphere.sample(sphere.specular, normal)
+    shine = (shine + hair * (gloss - shine)) * layer["specular_weight"] + np.sqrt(layer["albedo"]) * hair * through
     transfer = np.concatenate([layer[f"transfer_{k}"] for k in range(3)], axis=-1)
     always = 0.15 * 0.282095 * np.abs(light.sh[0]) + 1e-6
     seen = np.maximum(transfer @ light.sh, 0) + always

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from relitalk_engine.cli import main
+from relitalk_engine.lighting import hair as strands
 from relitalk_engine.lighting import lit_sphere, portrait, sh
 from relitalk_engine.lighting.light import Light
 from relitalk_engine.media import images
@@ -30,13 +31,11 @@ def lit(take, light):
     normal, hair = layer(take, "normal"), layer(take, "hair")
     normal = normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
     shade = lit_sphere.sample(sphere.diffuse, normal)
-    behind = np.maximum(sh.shade(light.sh, np.array([[0.0, 0.0, -1.0]]))[0], 0)
-    around = np.maximum(light.sh[0] * 0.282095, 0)
-    strands = portrait.HAIR_NORMAL * shade + portrait.HAIR_MEAN * around
-    strands = strands + portrait.HAIR_BEHIND * np.maximum(1 - normal[..., 2:], 0) * behind
-    shade = shade + hair * (strands - shade)
-    shine = lit_sphere.sample(sphere.specular, normal) * layer(take, "specular_weight")
-    shine = shine * (1 - (1 - portrait.HAIR_SHINE) * hair)
+    matt, through, gloss = (lit_sphere.sample(part, normal) for part in strands.bake(light).spheres)
+    shade = shade + hair * (matt - shade)
+    shine = lit_sphere.sample(sphere.specular, normal)
+    shine = (shine + hair * (gloss - shine)) * layer(take, "specular_weight")
+    shine = shine + np.sqrt(layer(take, "albedo")) * hair * through
     transfer = np.concatenate([layer(take, f"transfer_{k}") for k in range(3)], axis=-1)
     always = portrait.SHADOW_FLOOR * 0.282095 * np.abs(light.sh[0]) + 1e-6
     free = np.maximum(sh.shade(light.sh, layer(take, "smooth_normal")), 0) + always

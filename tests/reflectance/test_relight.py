@@ -7,7 +7,7 @@ from relitalk_engine.lighting.portrait import departure
 from relitalk_engine.lighting.rigs import directional
 from relitalk_engine.media.images import encode_uint8, srgb_to_linear
 from relitalk_engine.reflectance.passes import FramePasses
-from relitalk_engine.reflectance.relight import bake, compose, decompose, look_up, relight
+from relitalk_engine.reflectance.relight import bake, compose, decompose, light_up, look_up, relight
 from relitalk_engine.reflectance.shadow import self_shadow
 
 SIZE = 96
@@ -135,6 +135,22 @@ def test_shadow_of_nothing_is_none_and_does_not_know_the_lights_strength():
 
 def test_hair_glows_at_its_rim_when_the_light_is_behind_and_skin_does_not():
     behind = bake(directional(180, 10, 1.0), EXPONENT)
-    rim = lit_sphere.normals(behind.hair.shape[0])[..., 2] < 0.3
-    assert behind.hair[rim].mean() > 0.1
-    assert behind.sphere.diffuse[rim & (lit_sphere.normals(behind.hair.shape[0])[..., 1] < 0)].mean() < 0.02
+    facing = lit_sphere.normals(behind.hair.through.shape[0])
+    rim, low = facing[..., 2] < 0.3, facing[..., 1] < 0
+    assert behind.hair.through[rim & ~low].mean() > 0.5 > 0.1 > behind.hair.through[facing[..., 2] > 0.8].mean()
+    assert behind.sphere.diffuse[rim & low].mean() < 0.02
+
+
+def test_hair_keeps_its_paint_and_its_light_comes_through_at_the_side_of_the_lamp(ball):
+    picture, passes, shadow = ball
+    frame = compose(srgb_to_linear(picture), passes, shadow)
+    source = bake(room(1), EXPONENT)
+    found = decompose(frame, source)
+    shade, through, shine = light_up(frame, source)
+    whole = found.albedo * shade + np.sqrt(found.albedo) * through + shine + found.residual
+    assert whole == pytest.approx(frame.image, abs=1e-5)
+    side = relight(frame, source, bake(directional(150, 0, 1.0), EXPONENT), found)
+    hairy = frame.hair[..., 0] > 0.99
+    right = hairy & (passes.normal[..., 0] > 0.8)
+    left = hairy & (passes.normal[..., 0] < -0.8)
+    assert side.specular[right].mean() > 3 * side.specular[left].mean()
