@@ -32,26 +32,30 @@ def psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -
     return float(-10.0 * np.log10(square.mean() + 1e-12))
 
 
-def ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+def ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None, box: int = 0) -> float:
     """Structural similarity, mean over channels and pixels, for values whose peak is 1.
 
     Args:
         image: [H, W, C].
         truth: [H, W, C].
         mask: [H, W] bool; both pictures are black outside of it, and it is measured inside.
+        box: side of a flat window, as scikit-image's default is (7); 0: the Gaussian one of the paper.
 
     Source: Wang et al. 2004, Gaussian window of sigma 1.5.
     """
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter, uniform_filter
 
     def blur(x: np.ndarray) -> np.ndarray:
+        if box:
+            return uniform_filter(x, (box, box, 1))
         return gaussian_filter(x, (SSIM_SIGMA, SSIM_SIGMA, 0), truncate=3.5)
 
+    sample = box * box / (box * box - 1.0) if box else 1.0  # of a flat window the spread is taken as a sample's
     keep = np.ones(image.shape[:2], bool) if mask is None else mask
     a, b = (np.asarray(x, np.float64) * keep[..., None] for x in (image, truth))
     mean_a, mean_b = blur(a), blur(b)
-    spread_a, spread_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
-    shared = blur(a * b) - mean_a * mean_b
+    spread_a, spread_b = sample * (blur(a * a) - mean_a**2), sample * (blur(b * b) - mean_b**2)
+    shared = sample * (blur(a * b) - mean_a * mean_b)
     c1, c2 = SSIM_FLOORS
     similar = (2 * mean_a * mean_b + c1) * (2 * shared + c2)
     similar /= (mean_a**2 + mean_b**2 + c1) * (spread_a + spread_b + c2)

@@ -38,6 +38,8 @@ def test_ssim_agrees_with_scikit_image():
     )[1].mean()
     assert metrics.ssim(image, truth) == pytest.approx(theirs, abs=1e-3)
     assert metrics.ssim(truth, truth) == pytest.approx(1.0)
+    flat = skimage.structural_similarity(image, truth, channel_axis=2, data_range=1.0, full=True)[1].mean()
+    assert metrics.ssim(image, truth, box=7) == pytest.approx(flat, abs=1e-9)
 
 
 def test_a_gradient_is_blind_to_tone_and_sees_blur():

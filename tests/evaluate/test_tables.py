@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ def test_leaving_the_source_as_it_is_scores_what_the_data_says(truth):
 
 
 def test_the_truth_scores_best_and_a_gain_is_found(truth, tmp_path):
+    truth = replace(truth, frames=truth.frames[:3])
     light = truth.lights[2]
     for frame in truth.frames:
         rgb = images.srgb_to_linear(picture(light / f"{frame:05d}.png")[..., :3])
