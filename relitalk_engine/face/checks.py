@@ -28,9 +28,9 @@ LIP_SKIN = (0, 17, 37, 84, 267, 314)
 """Landmarks whose colours tell of a beard and of painted lips."""
 BEARD = (9.0, 15.0)
 """How much darker than the cheeks chin and upper lip are under a beard, CIE lightness."""
-PAINTED = 25.0
+PAINTED = 18.0
 """How much redder than the cheeks lips are that are painted, Lab."""
-CHIN, ROOM, OFTEN = 152, 0.1, 0.1
+CHIN, ROOM, OFTEN = 152, 0.03, 0.1
 """Outer-eye distances that chin and mouth keep from the frame's edge; in more than this share of frames they do not."""
 
 

@@ -72,7 +72,7 @@ def test_hidden_frames_are_named_by_their_seconds(clip, colours):
 
 def test_a_chin_at_the_edge_is_told(clip, colours):
     points = clip[1].points
-    lower = points + (0, clip[0][0].shape[0] - points[:, 152, 1].max())
+    lower = points + (0, clip[0][0].shape[0] - points[:, 152, 1].min())
     assert any("frame's edge" in s for s in said(clip, colours, points=lower))
 
 
