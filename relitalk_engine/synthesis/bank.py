@@ -18,6 +18,8 @@ from .warp import Spline, pull, window_map
 
 Frames = Callable[[int], np.ndarray]
 CELLS = 72
+EDGE = 0.06
+"""Over so much (outer-eye distances) a mouth fades in from the edge of its picture; beyond, it goes on blurred."""
 ALIAS = 1.3
 """Samples further apart than this many pixels are averaged from finer ones."""
 
@@ -146,7 +148,7 @@ class Bank:
             flows: [K, S, S, 2] of `align.rim_flow`, in samples of the window.
 
         Returns:
-            [K, h, w, 5] float32: encoded light-normalised RGB, matte, 1 where the clip has these pixels.
+            [K, h, w, 5] float32: encoded light-normalised RGB, matte, 1 well inside the clip's picture and 0 outside.
         """
         found = np.zeros((len(source), *positions.shape[:2], 5), np.float32)
         for layer, (frames, shares) in enumerate(zip(source, weight, strict=True)):
@@ -169,7 +171,12 @@ class Bank:
         height, width = rgba.shape[:2]
         u, v = places[..., 0], places[..., 1]
         edge = np.minimum(np.minimum(u, width - u), np.minimum(v, height - v))
-        return np.dstack([pixels, np.clip(edge, 0, 1)])
+        reach = EDGE * float(self.motion.unit[index])
+        inside = np.clip(edge / reach, 0, 1)[..., None]
+        if inside.min() < 1:  # a repeated border would be streaks
+            spread = cv2.GaussianBlur(pixels, (0, 0), reach / float(positions[0, 1, 0] - positions[0, 0, 0]))
+            pixels = spread + inside * (pixels - spread)
+        return np.dstack([pixels, inside])
 
 
 def matte_uint8(alpha: Frames | None, index: int, rgb: np.ndarray) -> np.ndarray:

@@ -12,7 +12,10 @@ LAYER = 5
 """Channels of a retrieved mouth: RGB, matte, and whether the clip has these pixels at all."""
 LEAD = 2.0
 """Lead of one mouth's logit over the others', before anything is learned."""
-ABSENT = 30.0
+ABSENT = 1e-12
+"""Share of a mouth where it has no pixels, over that of one that does."""
+BARRED = 30.0
+"""What is taken off the logit of a mouth that must not be shown."""
 CELL = 4
 """Samples across the finest detail that F_local adds to real mouths (it adds all detail where there are none)."""
 
@@ -40,14 +43,14 @@ def mix(layers: Tensor, logits: Tensor, leader: int) -> tuple[Tensor, Tensor]:
         leader: the layer that is shown before anything is learned: 0 the nearest mouth, -1 the nearest pose.
 
     Returns:
-        RGB and matte [B, 4, H, W]; weights [B, K, H, W], adding up to 1. A mouth that lacks a pixel
-        is passed over there, unless all do: then the border of their pictures goes on.
+        RGB and matte [B, 4, H, W]; weights [B, K, H, W], adding up to 1. A mouth fades where its picture ends,
+        unless all do: then their borders go on, blurred.
     """
     there = layers[:, :, 4]
     lead = torch.zeros_like(logits)
     if layers.shape[1]:
         lead[:, leader] = LEAD
-    weights = (logits + lead - ABSENT * (1 - there)).softmax(1)
+    weights = (logits + lead + there.clamp_min(ABSENT).log()).softmax(1)
     return (weights[:, :, None] * layers[:, :, :4]).sum(1), weights
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .blend import FBlend
 from .boxes import ABOVE_DRIVEN, WINDOW, WINDOW_BELOW
-from .local import ABSENT, FLocal, mix
+from .local import BARRED, FLocal, mix
 
 LOCAL_SIDE = 1.12
 """Side of F_local's square in outer-eye distances: the driven area with an open jaw, and a little about it."""
@@ -78,7 +78,7 @@ class Networks(nn.Module):
         logits, added = self.local(guides[square], layers[square])
         barred = torch.zeros_like(logits)
         if self.layers > 1:
-            barred[:, -1] = ABSENT  # the nearest pose shows its own mouth, which nobody asked for
+            barred[:, -1] = BARRED  # the nearest pose shows its own mouth, which nobody asked for
         mixed, weights = mix(layers[square], choose * logits - barred, 0)
         added = correct * added
         painted = mixed[:, :3] + added
