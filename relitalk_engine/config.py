@@ -129,7 +129,7 @@ class SynthesisConfig:
     """Steps of F_local alone."""
     steps_blend: int = 600
     """Steps of F_local and F_blend together."""
-    minutes: float = 0.0
+    minutes: float = 3.0
     """Minutes that all steps may take: the schedule then ends early; 0 sets no limit."""
     batch: int = 1
     """Frames per step."""
