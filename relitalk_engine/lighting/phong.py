@@ -8,6 +8,8 @@ from . import envmap
 
 VIEW = np.array([0.0, 0.0, 1.0])
 CHUNK = 4096
+FACING = 0.028
+"""Reflectance of skin that faces the light (refractive index 1.4), to which the weight of highlights refers."""
 
 
 def normalisation(exponent: float) -> float:
@@ -18,11 +20,32 @@ def normalisation(exponent: float) -> float:
     return (exponent + 8.0) / (8.0 * np.pi)
 
 
-def response(normals: np.ndarray, exponent: float, directions: np.ndarray) -> np.ndarray:
-    """Light towards the camera per unit irradiance from each direction: (p + 8) / 8π · max(0, h·n)^p · max(0, l·n).
+def halfway(directions: np.ndarray) -> np.ndarray:
+    """[D, 3] unit vectors between the view and directions [D, 3] towards the light; 0 for a light right behind."""
+    half = directions + VIEW
+    length = np.linalg.norm(half, axis=-1, keepdims=True)
+    return np.where(length > 1e-6, half / np.maximum(length, 1e-6), 0.0)
 
-    The last factor is what the normalisation takes for granted; it also keeps a light behind the surface from shining
-    through it.
+
+def fresnel(directions: np.ndarray) -> np.ndarray:
+    """How much more light from there is mirrored than by a facing surface: light from behind glances off the outline.
+
+    Args:
+        directions: [D, 3] unit vectors towards the light, camera frame.
+
+    Returns:
+        [D], 1 from the camera, rising to 1 / FACING from behind.
+
+    Source: Schlick 1994.
+    """
+    return 1.0 + (1.0 / FACING - 1.0) * (1.0 - np.clip(halfway(directions) @ VIEW, 0.0, 1.0)) ** 5
+
+
+def response(normals: np.ndarray, exponent: float, directions: np.ndarray) -> np.ndarray:
+    """Light towards the camera per unit irradiance from each direction: F · (p + 8) / 8π · max(0, h·n)^p · max(0, l·n).
+
+    F is `fresnel`. The last factor is what the normalisation takes for granted; it also keeps a light behind the
+    surface from shining through it.
 
     Args:
         normals: [N, 3] unit vectors, camera frame.
@@ -34,12 +57,10 @@ def response(normals: np.ndarray, exponent: float, directions: np.ndarray) -> np
 
     Source: Blinn 1977; Qiu et al. 2023, eq. 15.
     """
-    half = directions + VIEW
-    length = np.linalg.norm(half, axis=-1, keepdims=True)
-    half = np.where(length > 1e-6, half / np.maximum(length, 1e-6), 0.0).astype(normals.dtype)
+    half = halfway(directions).astype(normals.dtype)
     lobe = np.maximum(normals @ half.T, 0.0) ** normals.dtype.type(exponent)
     lobe *= np.maximum(normals @ directions.T.astype(normals.dtype), 0.0)
-    return lobe * normals.dtype.type(normalisation(exponent))
+    return lobe * (normalisation(exponent) * fresnel(directions)).astype(normals.dtype)
 
 
 def specular(normals: np.ndarray, exponent: float, environment: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..lighting import envmap, hair, lit_sphere, sh
+from ..lighting import envmap, hair, lit_sphere, phong, sh
 from ..lighting.light import HEIGHT, WIDTH, Light
 from .light_start import START_SIZE
 
@@ -23,12 +23,11 @@ class BakedSphere(nn.Module):
         super().__init__()
         around = lit_sphere.normals(SPHERE).reshape(-1, 3)
         directions = envmap.directions(*START_SIZE).reshape(-1, 3)
-        half = directions + np.array([0.0, 0.0, 1.0])
-        half /= np.maximum(np.linalg.norm(half, axis=-1, keepdims=True), 1e-6)
         cosine = np.maximum(around @ directions.T, 0)
         solid = envmap.solid_angles(*START_SIZE).reshape(-1)
         for name, value in (
-            ("cosine", cosine), ("halfway", np.maximum(around @ half.T, 1e-4)), ("solid", solid),
+            ("cosine", cosine), ("solid", solid),
+            ("halfway", np.maximum(around @ phong.halfway(directions).T, 1e-4)), ("fresnel", phong.fresnel(directions)),
             ("strands", hair.response(around, directions) / np.pi), ("basis", sh.basis(directions)),
             ("directions", directions), ("around", around.reshape(SPHERE, SPHERE, 3)),
         ):
@@ -48,7 +47,7 @@ class BakedSphere(nn.Module):
         """
         power = radiance * self.solid[:, None]
         diffuse = (self.cosine @ power / np.pi).reshape(SPHERE, SPHERE, 3)
-        lobe = torch.exp(exponent * self.halfway.log()) * self.cosine * ((exponent + 8) / (8 * np.pi))
+        lobe = torch.exp(exponent * self.halfway.log()) * self.cosine * self.fresnel * ((exponent + 8) / (8 * np.pi))
         return diffuse, (lobe @ power).reshape(SPHERE, SPHERE, 3), self.basis.T @ power
 
     def on_hair(self, radiance: Tensor) -> Tensor:

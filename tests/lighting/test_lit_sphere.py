@@ -33,24 +33,32 @@ def test_a_lit_sphere_is_the_sum_over_all_directions():
     directions, weights = envmap.directions(32, 64), envmap.solid_angles(32, 64)
     half = directions + (0, 0, 1)
     half /= np.linalg.norm(half, axis=-1, keepdims=True)
+    glancing = 1 + (1 / 0.028 - 1) * (1 - half[..., 2]) ** 5
     diffuse, specular = [], []
     for normal in n:
         cosine = np.maximum(directions @ normal, 0)
-        lobe = (30 + 8) / (8 * np.pi) * np.maximum(half @ normal, 0) ** 30 * cosine
+        lobe = (30 + 8) / (8 * np.pi) * np.maximum(half @ normal, 0) ** 30 * cosine * glancing
         diffuse.append(np.einsum("hwc,hw->c", light.environment, cosine * weights) / np.pi)
         specular.append(np.einsum("hwc,hw->c", light.environment, lobe * weights))
     assert np.abs(baked.shade(n) - diffuse).max() < 0.01 * np.max(diffuse)
-    assert np.abs(baked.shine(n) - specular).max() < 0.01 * np.max(specular)
+    assert np.abs(baked.shine(n) - specular).max() < 0.03 * np.max(specular)
 
 
 def test_radiance_one_shades_to_one_whatever_the_number_of_directions():
     n = some_normals()
     for size in ((16, 32), (32, 64), (64, 128)):
         shine = phong.specular(n[:20], 30.0, np.ones((*size, 3)))
-        assert np.allclose(shine, phong.specular(n[:20], 30.0, np.ones((128, 256, 3))), atol=0.01)
+        assert np.allclose(shine, phong.specular(n[:20], 30.0, np.ones((128, 256, 3))), rtol=0.1)
     baked = lit_sphere.bake(Light.from_environment(np.ones((32, 64, 3))), 30.0)
     assert np.allclose(baked.shade(n), 1.0, atol=2e-3)
     assert np.allclose(baked.shine(np.array([[0.0, 0.0, 1.0]])), 1.0, atol=0.06)
+
+
+def test_a_light_from_behind_glances_off_the_outline():
+    beside, behind = np.array([[1.0, 0.0, 0.0]]), np.array([[0.5, 0.0, -np.sqrt(0.75)]])
+    assert phong.fresnel(np.array([[0.0, 0.0, 1.0]]))[0] == pytest.approx(1)
+    assert 1 < phong.fresnel(beside)[0] < 1.2 and 7 < phong.fresnel(behind)[0] < 10
+    assert phong.response(np.array([[0.98, 0.0, 0.199]]), 20.0, behind)[0, 0] > 1
 
 
 def test_a_highlight_keeps_its_energy_when_it_sharpens():
