@@ -74,7 +74,7 @@ class RELITALK_Settings(bpy.types.PropertyGroup):
         description="The spoken words, a text file; it makes the mouth surer",
     )
     mouth: FloatProperty(
-        name="Mouth", default=1.0, min=0.0, soft_max=2.0, max=4.0, description="How far the mouth opens; 1 as learnt",
+        name="Mouth", default=1.0, min=0.5, max=1.5, description="How far the mouth opens; 1 as learnt",
     )
     offset: FloatProperty(
         name="Offset (ms)", default=0.0, min=-5000.0, max=5000.0, soft_min=-500.0, soft_max=500.0,

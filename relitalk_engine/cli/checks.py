@@ -200,7 +200,7 @@ def render_options(arguments: argparse.Namespace) -> RenderOptions:
     voice = VoiceOptions(
         transcript=transcript,
         motion=existing(arguments.motion, "motion") if arguments.motion else None,
-        mouth=in_range(arguments.mouth, "--mouth", 0.0, 4.0),
+        mouth=in_range(arguments.mouth, "--mouth", 0.5, 1.5),
         smooth=in_range(arguments.smooth, "--smooth", 0.0, 20.0),
         offset_ms=in_range(arguments.offset, "--offset", -5000, 5000),
         motion_only=arguments.motion_only,
