@@ -44,17 +44,20 @@ def voice(again: bool) -> Iterator[str]:
     """The table; the curves are left in the results folder."""
     head = HeadModel.read()
     yield "aperture and width: correlation with the truth; lips: error over the distance of the outer eye corners, %"
-    yield from subject_a(head, again)
+    found = {"subject_a": subject_a(head, again)}
+    yield "subject_a, held-out sentence, true lips (aim: aperture 0.90, width 0.75)"
+    yield from table(found["subject_a"])
     clips = {name: seen(f"real/{name}", again) for name in ("talk_a", "talk_b")}
-    means: dict[str, list[float]] = defaultdict(list)
-    for clip in clips.values():
-        rows, curves = folds(head, clip)
-        yield f"{clip.name}, {FOLDS} folds, held-out speech of the same person (aim: aperture 0.75 in the mean)"
-        yield from table(rows)
-        for label, row in rows.items():
-            means[label].append(float(np.mean(row["aperture"])))
-        plot(clip.name, curves)
-    yield "mean of both: " + ", ".join(f"{label} {np.mean(values):.3f}" for label, values in means.items())
+    for name, clip in clips.items():
+        found[name] = folds(head, clip)
+        yield f"{name}, {FOLDS} folds, held-out speech of the same person (aim: aperture 0.75 in the mean)"
+        yield from table(found[name])
+    for names in (tuple(clips), tuple(found)):
+        means = {
+            label: np.mean([np.mean(found[name][label]["aperture"]) for name in names])
+            for label in (*PARTS, RECALL, RULE, JAW)
+        }
+        yield f"mean of {', '.join(names)}: " + ", ".join(f"{label} {value:.3f}" for label, value in means.items())
     models = {name: learn(head, clip) for name, clip in clips.items()}
     yield from strangers(models, clips)
     yield from closures(models, clips)
@@ -62,8 +65,8 @@ def voice(again: bool) -> Iterator[str]:
     yield from speed(models["talk_a"], clips["talk_a"])
 
 
-def subject_a(head: HeadModel, again: bool) -> Iterator[str]:
-    """The rendered speaker's held-out sentence against true lips."""
+def subject_a(head: HeadModel, again: bool) -> dict[str, Row]:
+    """The rendered speaker's held-out sentence against true lips; the curves are left in the results folder."""
     train, test = (seen(f"synthetic/subject_a/{name}", again) for name in ("train", "test"))
     truth = np.load(runs.data("synthetic/subject_a/test_truth.npz"))
     eyes = float(truth["outer_eye_distance_cm"])
@@ -71,13 +74,12 @@ def subject_a(head: HeadModel, again: bool) -> Iterator[str]:
     aperture, width = truth["lip_aperture_cm"] / eyes, truth["lip_width_cm"] / eyes
     curves = Curves.empty()
     measure(rows, curves, ways(head, train), test, 0, len(test), aperture, width)
-    yield "subject_a, held-out sentence, true lips (aim: aperture 0.90, width 0.75)"
-    yield from table(rows)
     plot("subject_a", curves)
+    return rows
 
 
-def folds(head: HeadModel, clip: Clip) -> tuple[dict[str, Row], Curves]:
-    """Learn from all but a part of the clip and drive that part, heard on its own."""
+def folds(head: HeadModel, clip: Clip) -> dict[str, Row]:
+    """Learn from all but a part of the clip and drive that part, heard on its own; the curves are left likewise."""
     rows: dict[str, Row] = defaultdict(lambda: defaultdict(list))
     curves = Curves.empty()
     edges = np.linspace(0, len(clip), FOLDS + 1).astype(int)
@@ -86,7 +88,8 @@ def folds(head: HeadModel, clip: Clip) -> tuple[dict[str, Row], Curves]:
         known[max(0, start - GAP) : end + GAP] = False
         models = ways(head, clip, known)
         measure(rows, curves, models, clip, start, end, clip.opening[start:end], clip.width[start:end])
-    return rows, curves
+    plot(clip.name, curves)
+    return rows
 
 
 def ways(head: HeadModel, clip: Clip, known: np.ndarray | None = None) -> dict[str, SpeechModel]:
