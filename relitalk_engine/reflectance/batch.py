@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..media.images import linear_to_srgb, srgb_to_linear
+from .outline import rounded
 
 COMB, RIM = 0.025, 0.004
 """Width of the smoothing of normals under hair, and of the rims of eyes, mouth and face, as a share of the image's."""
@@ -84,6 +85,11 @@ def combed(normal: np.ndarray, regions: dict[str, np.ndarray]) -> np.ndarray:
         rim = np.maximum(rim, np.clip(5 * share * (1 - share), 0, 1) * np.clip(1 - 5 * behind, 0, 1))
     mixed += rim[..., None] * (cv2.GaussianBlur(mixed.astype(np.float32), (0, 0), 3.5 * RIM * width) - mixed)
     return (mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
+
+
+def calmed(normal: np.ndarray, regions: dict[str, np.ndarray], alpha: np.ndarray) -> np.ndarray:
+    """N̂ as the networks take it: `combed`, and hair `rounded` towards the matte's outline, [H, W, 3]."""
+    return rounded(combed(normal, regions), regions["hair"], alpha)
 
 
 def _sum(regions: dict[str, np.ndarray], names: tuple[str, ...], like: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..events import Reporter
 from ..face.identity import FaceTrunk
 from ..media.images import linear_to_srgb, srgb_to_linear
 from . import losses
-from .batch import Batch, combed, small_batch
+from .batch import Batch, calmed, small_batch
 from .evenness import cloth_colours
 from .gauge import Gauge, find_gauge
 from .light_start import SkinSamples, fit_environment
@@ -137,7 +137,7 @@ def _gather(
     batches, whites, chips = [], [], []
     for index in reporter.steps("reflectance: looking", chosen, len(chosen)):
         seen = frame(int(index))
-        normal = combed(seen.normal, seen.regions)
+        normal = calmed(seen.normal, seen.regions, seen.alpha)
         small = small_batch(seen.image, normal, seen.alpha, seen.regions, config.size)
         if seen.shadow is not None:
             maps = [torch.from_numpy(t.transpose(2, 0, 1)[None].copy()) for t in seen.shadow.transfers(config.size)]
@@ -271,15 +271,13 @@ def _answers(model: ReflectanceModel, batch: Batch) -> Tensor:
 def _cloth(model: ReflectanceModel, batch: Batch, rng: np.random.Generator) -> Tensor:
     """Colours of the cloth under the light's start (`evenness.cloth_colours`)."""
     found = [np.empty((0, 3), np.float32)]
-    for index in range(len(batch.image) if batch.cloth is not None else 0):
+    for index, worn in enumerate([] if batch.cloth is None else batch.cloth[:, 0] > 0.7):
         seen = batch.select(torch.tensor([index])).to(model.skin.device)
         shade, _, floor = model.shade(seen, seen.normal, seen.skin * 0, model.radiance())
         paint = (seen.image / (shade.square() + floor[:, None, None].square()).sqrt()).clamp(0.01, 2).log()
-        sure = (seen.cloth[0, 0] > 0.7).nonzero(as_tuple=True)
-        found.append(paint[0][:, sure[0], sure[1]].T.cpu().numpy())
+        found.append(paint[0].cpu()[:, worn].T.numpy())
     every = np.concatenate(found)
-    some = rng.choice(len(every), min(CLOTH_SAMPLES, len(every)), replace=False) if len(every) else []
-    return torch.from_numpy(cloth_colours(every[some], rng))
+    return torch.from_numpy(cloth_colours(every[rng.permutation(len(every))[:CLOTH_SAMPLES]], rng))
 
 
 @torch.no_grad()
@@ -328,8 +326,7 @@ def _consistency(
     """Identity, albedo and normal of the frame under a random light."""
     level = (found.shading * seen.skin).sum((0, 2, 3)) / seen.skin.sum().clamp_min(1)
     radiance = model.sphere.random(level.detach(), generator)
-    shade, shine, _ = model.shade(seen, found.normal, found.specular_weight, radiance)
-    relit = replace(found, shading=shade, shine=shine).rendered(model.paper).clamp(1e-4, 1)
+    relit = model.relit(seen, found, radiance).clamp(1e-4, 1)
     over = seen.alpha * relit + (1 - seen.alpha) * seen.image
     identity = losses.identity(trunk, linear_to_srgb(over), seen.encoded, chips)
     # The relit frame is decomposed without its self-shadow: taking that for shadow is what F_albedo learns from it.

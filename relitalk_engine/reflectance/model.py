@@ -13,12 +13,11 @@ from ..lighting import hair, lit_sphere
 from ..lighting.light import Light
 from ..lighting.portrait import HAIR_OPEN
 from .albedo_texture import STAYS, Look, follow
-from .batch import Batch, combed, pixels, shrink, small_batch, tensor
+from .batch import Batch, calmed, pixels, shrink, small_batch, tensor
 from .evenness import CLOTHS, even
 from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
-from .outline import rounded
 from .passes import FramePasses
 from .relight import ALBEDO_MOST, SHADING_FLOOR, SPECULAR_SHARE, matt
 from .shadow import self_shadow
@@ -142,6 +141,12 @@ class ReflectanceModel(nn.Module):
         inside = self.sphere.around[..., 2] > 0
         return shade, through, shine, SHADING_FLOOR * diffuse[inside].mean(0) + 1e-5
 
+    def relit(self, batch: Batch, found: Decomposition, radiance: Tensor) -> Tensor:
+        """The batch under another light [K, 3], [B, 3, S, S] linear."""
+        shade, through, shine, _ = self._light_up(batch, found.normal, found.specular_weight, radiance, None)
+        lit = replace(found, shading=shade, shine=shine + found.albedo.sqrt() * through)
+        return lit.rendered(self.paper)
+
     def forward(self, batch: Batch, radiance: Tensor | None = None, visible: Tensor | None = None) -> Decomposition:
         """Decompose frames lit by a known light, the clip's own if none is given."""
         radiance = self.radiance() if radiance is None else radiance
@@ -169,7 +174,7 @@ class ReflectanceModel(nn.Module):
     def look(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
              visible: np.ndarray | None = None) -> Look:
         """Decompose one frame at the networks' size, for the albedo texture; arguments as of `decompose`."""
-        return self._look(*self._found(image, _calm(normal, regions, alpha), alpha, regions, visible), regions)
+        return self._look(*self._found(image, calmed(normal, regions, alpha), alpha, regions, visible), regions)
 
     def _found(self, image: np.ndarray, normal: np.ndarray, alpha: np.ndarray, regions: dict[str, np.ndarray],
                visible: np.ndarray | None) -> tuple[Batch, Decomposition]:
@@ -198,7 +203,7 @@ class ReflectanceModel(nn.Module):
         Returns:
             Its passes.
         """
-        normal = _calm(normal, regions, alpha)
+        normal = calmed(normal, regions, alpha)
         batch, found = self._found(image, normal, alpha, regions, visible)
         if texture is not None:
             taken = tensor(follow(self._look(batch, found, regions), texture)).to(batch.alpha.device)
@@ -215,11 +220,6 @@ class ReflectanceModel(nn.Module):
         weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
         hair = shrink(np.asarray(regions["hair"], np.float32), self.size)
         return FramePasses(refined.astype(np.float32), weight, alpha.astype(np.float32), gain, hair)
-
-
-def _calm(normal: np.ndarray, regions: dict[str, np.ndarray], alpha: np.ndarray) -> np.ndarray:
-    """N̂ as the networks take it, [H, W, 3]."""
-    return rounded(combed(normal, regions), regions["hair"], alpha)
 
 
 def _carry(values: Tensor, alpha: Tensor) -> Tensor:
