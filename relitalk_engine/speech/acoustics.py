@@ -18,19 +18,21 @@ _FFT = 512
 
 @dataclass(frozen=True)
 class Spectra:
-    """What the ear model hears, one row every 10 ms.
+    """What the ear hears, one row every 10 ms.
 
     Attributes:
-        cepstra: [N, 13] mel cepstra as the recogniser's acoustic model was trained on.
-        mel: [N, 24] natural logarithm of mel-band power, 80 to 7600 Hz.
+        mel: [N, 40] natural logarithm of mel-band power, 80 to 7600 Hz.
         loudness: [N] level in dB below full scale.
         voicing: [N] 0 (noise, silence) to 1 (a clear tone).
     """
 
-    cepstra: np.ndarray
     mel: np.ndarray
     loudness: np.ndarray
     voicing: np.ndarray
+
+
+BANDS = 40
+"""Mel bands: enough to tell m from n, whose second formants part."""
 
 
 def spectra(samples: np.ndarray) -> Spectra:
@@ -42,27 +44,40 @@ def spectra(samples: np.ndarray) -> Spectra:
     Returns:
         N = ceil(n / 160) rows, each centred on its 10 ms of sound.
     """
-    count = max(1, -(-len(samples) // HOP))
-    lead = (_WINDOW - HOP) // 2
-    padded = np.zeros(count * HOP + _WINDOW + lead, np.float64)
-    padded[lead : lead + len(samples)] = samples
-    emphasised = np.append(padded[0], padded[1:] - 0.97 * padded[:-1]) * 32768.0
-    frames = np.lib.stride_tricks.sliding_window_view(emphasised, _WINDOW)[::HOP][:count]
-    power = _power(frames)
-    plain = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP][:count]
-    level = 10.0 * np.log10((plain**2).mean(1) + 1e-10)
-    mel = np.log(power @ _mel_bank(24, 80.0, 7600.0, snap=False).T + 1e3)
+    plain = _frames(_padded(samples))
     return Spectra(
-        cepstra=_cepstra(power).astype(np.float32),
-        mel=mel.astype(np.float32),
-        loudness=level.astype(np.float32),
-        voicing=_voicing(plain).astype(np.float32),
+        mel=np.log(_power(samples) @ _mel_bank(BANDS, 80.0, 7600.0, snap=False).T + 1e3).astype(np.float32),
+        loudness=10.0 * np.log10((plain**2).mean(1) + 1e-10),
+        voicing=_voicing(plain),
     )
 
 
-def _power(frames: np.ndarray) -> np.ndarray:
-    """Power spectrum [N, 257] of Hamming-windowed frames [N, 410]."""
-    return np.abs(np.fft.rfft(frames * np.hamming(_WINDOW), _FFT)) ** 2
+def cepstra(samples: np.ndarray) -> np.ndarray:
+    """Mel cepstra [N, 13] of a sound [n], as the recogniser's acoustic model was trained on; rows as of `spectra`."""
+    return _cepstra(_power(samples)).astype(np.float32)
+
+
+def _padded(samples: np.ndarray) -> np.ndarray:
+    """Whole windows of a sound [n], the first centred on its first 10 ms."""
+    count = max(1, -(-len(samples) // HOP))
+    lead = (_WINDOW - HOP) // 2
+    padded = np.zeros((count - 1) * HOP + _WINDOW, np.float32)
+    padded[lead : lead + len(samples)] = samples[: len(padded) - lead]
+    return padded
+
+
+def _frames(padded: np.ndarray) -> np.ndarray:
+    return np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP]
+
+
+def _power(samples: np.ndarray) -> np.ndarray:
+    """Power spectra [N, 257] of a sound [n] on the scale of 16 bits, treble raised, through Hamming's window."""
+    from scipy.fft import rfft
+
+    padded = _padded(samples)
+    raised = np.append(padded[:1], padded[1:] - np.float32(0.97) * padded[:-1]) * np.float32(32768)
+    spectrum = rfft(_frames(raised) * np.hamming(_WINDOW).astype(np.float32), _FFT)
+    return spectrum.real**2 + spectrum.imag**2
 
 
 def _mel_bank(bands: int, low: float, high: float, snap: bool) -> np.ndarray:
@@ -122,9 +137,10 @@ def _envelope(value: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 def _voicing(frames: np.ndarray) -> np.ndarray:
     """How periodic each frame [N, 410] is between 70 and 400 Hz: peak of the normalised autocorrelation, 0..1."""
-    frames = frames - frames.mean(1, keepdims=True)
-    spectrum = np.abs(np.fft.rfft(frames, 1024)) ** 2
-    correlation = np.fft.irfft(spectrum)[:, : RATE // 70]
-    overlap = 1.0 - np.arange(correlation.shape[1]) / _WINDOW
-    energy = correlation[:, :1] + 1e-5
+    from scipy.fft import irfft, rfft
+
+    spectrum = rfft(frames - frames.mean(1, keepdims=True), 1024)
+    correlation = irfft(spectrum.real**2 + spectrum.imag**2)[:, : RATE // 70]
+    overlap = (1.0 - np.arange(correlation.shape[1]) / _WINDOW).astype(np.float32)
+    energy = correlation[:, :1] + np.float32(1e-5)
     return np.clip((correlation / (energy * overlap))[:, RATE // 400 :].max(1), 0.0, 1.0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..media.audio import check_voice
 from . import visemes
-from .acoustics import HOP, RATE, Spectra, spectra
+from .acoustics import HOP, RATE, Spectra, cepstra, spectra
 from .phones import PhoneModel, load_phone_model
 from .voice_activity import CHUNK, speech_probability
 from .words import WordRecogniser
@@ -172,18 +172,18 @@ class PhoneFeatures:
         """f_pho of one piece at 100 Hz, [N, F], not yet normalised."""
         from .mesh_net import hearing, spoken
 
-        heard, in_room = spectra(samples), _in_a_room(samples)
+        heard, in_room = spectra(samples), in_a_room(samples)
         count = len(heard.loudness)
         columns = np.zeros((count, layout.width), np.float32)
-        scores = model.scores(spectra(in_room).cepstra)
+        scores = model.scores(cepstra(in_room))
         sounding = _sounding(heard)[:, None]
         silence = np.eye(len(model.names), dtype=np.float32)[model.names.index("SIL")]
         belief = model.posteriors(scores, SHARPNESS)
         columns[:, layout.heard] = sounding * belief + (1 - sounding) * silence
         columns[:, layout.spoken] = sounding * spoken(hearing(heard, belief)) + (1 - sounding) * visemes.resting()
-        leads = self._leads(in_room, model, count)
-        if leads:
-            belief = np.mean([model.posteriors(scores + lead / SHARPNESS, SHARPNESS) for lead in leads], 0)
+        lead = self._lead(in_room, scores, model)
+        if lead is not None:
+            belief = model.posteriors(scores + lead / SHARPNESS, SHARPNESS)
         columns[:, layout.understood] = sounding * belief + (1 - sounding) * silence
         bands = heard.mel.shape[1]
         cosine = np.cos(np.pi / bands * np.arange(CEPSTRA)[:, None] * (np.arange(bands) + 0.5)) * np.sqrt(2 / bands)
@@ -195,23 +195,22 @@ class PhoneFeatures:
         columns[:, layout.speech] = np.interp(at, np.arange(len(chance)), chance) * sounding[:, 0]
         return columns
 
-    def _leads(self, samples: np.ndarray, model: PhoneModel, count: int) -> list[np.ndarray]:
-        """Log odds [N, P, 1] that each opinion on the words lends to their phones."""
+    def _lead(self, samples: np.ndarray, scores: np.ndarray, model: PhoneModel) -> np.ndarray | None:
+        """Log odds [N, P, 1] that words lend to their phones; None: no words are heard."""
         if not (self.words or self.transcript):
-            return []
+            return None
         if self._recogniser is None:
             self._recogniser = WordRecogniser()
         if self.transcript:
-            opinions = [self._recogniser.align(samples, self.transcript)]
+            phones = self._recogniser.align(samples, self.transcript)
         else:
-            opinions = self._recogniser.hear(samples)
-        leads = np.zeros((len(opinions), count, len(model.names), 1), np.float32)
+            phones = self._recogniser.understand(samples, scores)
+        lead = np.zeros((len(scores), len(model.names), 1), np.float32)
         low, high = self.trust
-        for lead, phones in zip(leads, opinions, strict=True):
-            for phone in phones:
-                if phone.name in model.names:
-                    lead[phone.start : phone.end, model.names.index(phone.name)] = low + (high - low) * phone.confidence
-        return list(leads)
+        for phone in phones:
+            if phone.name in model.names:
+                lead[phone.start : phone.end, model.names.index(phone.name)] = low + (high - low) * phone.confidence
+        return lead
 
 
 def loudness(samples: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
@@ -247,7 +246,7 @@ def _pieces(samples: np.ndarray | Iterable[np.ndarray], whole: bool = False) -> 
     yield start, held, True
 
 
-def _in_a_room(samples: np.ndarray) -> np.ndarray:
+def in_a_room(samples: np.ndarray) -> np.ndarray:
     """Sound [n] over the faint noise of a room, 50 dB under loud speech.
 
     The recogniser learned from recordings: where a synthetic or gated voice is cleaner than any of them, it hears
@@ -292,7 +291,7 @@ def _normalised(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarr
     speech = features[:, layout.speech] + 1e-3
     mel = features[:, layout.mel]
     mean = (mel * speech[:, None]).sum(0) / speech.sum()
-    features[:, layout.mel] = np.clip(mel - mean, -12.0, 12.0) / 4.0
+    features[:, layout.mel] = np.clip(mel - mean, -15.0, 15.0) / 5.0
     level = features[:, layout.level.start]
     loud = np.percentile(level, 90)
     relative = np.clip(level - loud, -60.0, 10.0) / 20.0

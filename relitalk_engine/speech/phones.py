@@ -41,17 +41,18 @@ class PhoneModel:
 
     def scores(self, cepstra: np.ndarray) -> np.ndarray:
         """Log likelihood of every state, [N, P, 3], for cepstra [N, 13]."""
-        streams = _with_changes(cepstra)
+        streams = [np.concatenate([x * x, x], 1).astype(np.float32) for x in _with_changes(cepstra)]
         total = np.zeros((len(cepstra), len(self.names), _STATES), np.float32)
         for phone in range(len(self.names)):
             for stream in range(3):
                 mean, precision = self.means[phone, stream], self.precisions[phone, stream]
                 x = streams[stream]
-                density = self.constants[phone, stream] - (
-                    (x * x) @ precision.T - 2.0 * x @ (mean * precision).T + (mean * mean * precision).sum(1)
-                )
+                # one product: [x², x] by [precision, -2 mean precision]
+                form = np.concatenate([precision, -2.0 * mean * precision], 1).astype(np.float32)
+                offset = self.constants[phone, stream] - (mean * mean * precision).sum(1)
+                density = offset.astype(np.float32) - x @ form.T
                 top = density.max(1, keepdims=True)
-                part = np.exp(density - top) @ np.exp(self.weights[phone, :, stream]).T
+                part = np.exp(density - top) @ np.exp(self.weights[phone, :, stream]).T.astype(np.float32)
                 total[:, phone] += np.log(part + 1e-30) + top
         return total
 
@@ -98,6 +99,36 @@ class PhoneModel:
             back = stay * ahead + leave * onward
             back /= back.sum()
         return belief.astype(np.float32)
+
+    def part(self, scores: np.ndarray, phones: list[int]) -> np.ndarray:
+        """Where each phone of a known string begins and ends: the likeliest path through its states.
+
+        Args:
+            scores: [N, P, 3] log likelihoods of the stretch that the K phones fill.
+            phones: K indices of `names`.
+
+        Returns:
+            [K + 1] ascending rows from 0 to N; even where there are fewer rows than states.
+        """
+        count, states = len(scores), _STATES * len(phones)
+        if count < states:
+            return np.linspace(0, count, len(phones) + 1).round().astype(int)
+        emit = scores[:, phones].reshape(count, states)
+        best = np.full(states, -np.inf)
+        best[0] = emit[0, 0]
+        moved = np.zeros((count, states), bool)
+        for i in range(1, count):
+            onward = np.append(-np.inf, best[:-1])
+            moved[i] = onward > best
+            best = np.maximum(onward, best) + emit[i]
+        edges = np.zeros(len(phones) + 1, int)
+        state, edges[-1] = states - 1, count
+        for i in range(count - 1, 0, -1):
+            if moved[i, state]:
+                if state % _STATES == 0:
+                    edges[state // _STATES] = i
+                state -= 1
+        return edges
 
 
 def _with_changes(cepstra: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,12 +6,13 @@ English only; for other tongues its words are wrong and say so by a low confiden
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ReliTalkError
-from .phones import model_folder
+from .phones import load_phone_model, model_folder
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder
@@ -35,20 +36,42 @@ class Phone:
 
 
 class WordRecogniser:
-    """Words of a stretch of sound, aligned to phones. Holds decoders; make one per thread.
+    """Words of a stretch of sound, and their phones. Holds decoders; make one per thread."""
 
-    Two listen: one that trusts the language and knows how sure it is of each word, and one that trusts the sound. Where
-    they differ the words are doubtful.
-    """
+    @cached_property
+    def _by_language(self) -> Decoder:
+        return _decoder(beam=1e-40, pbeam=1e-40, wbeam=1e-25, maxhmmpf=6000)
 
-    def __init__(self) -> None:
-        self._by_language = _decoder(beam=1e-40, pbeam=1e-40, wbeam=1e-25, maxhmmpf=6000)
-        self._by_sound = _decoder(
-            beam=1e-25, pbeam=1e-25, wbeam=1e-15, maxhmmpf=3000, lw=3.0, fwdflat=False, bestpath=False
-        )
+    @cached_property
+    def _by_sound(self) -> Decoder:
+        return _decoder(beam=3e-24, pbeam=3e-24, wbeam=1e-11, maxhmmpf=1500, lw=3.0, fwdflat=False, bestpath=False)
+
+    def understand(self, samples: np.ndarray, scores: np.ndarray) -> list[Phone]:
+        """Phones of what is said, heard once, by an ear that trusts the sound more than the language.
+
+        Args:
+            samples: [n] float32 mono, 16 kHz, half a minute or less.
+            scores: [N, P, 3] of `PhoneModel.scores` of the same sound, which part each word into its phones.
+        """
+        decoder, model = self._by_sound, load_phone_model()
+        phones = []
+        decoder.activate_search("_default")
+        for word, start, end, belief in _words(decoder, _as_pcm(samples)):
+            names = (decoder.lookup_word(word) or "").split()
+            known = [model.names.index(name) for name in names if name in model.names]
+            end = min(end + 1, len(scores))
+            if word[0] in "<[+" or not known or end <= start:
+                continue
+            edges = start + model.part(scores[start:end], known)
+            for phone, first, last in zip(known, edges, edges[1:], strict=False):
+                phones.append(Phone(model.names[phone], int(first), int(last), belief))
+        return phones
 
     def hear(self, samples: np.ndarray) -> list[list[Phone]]:
-        """Two opinions on the phones of what is said, each empty where it hears no word.
+        """Two opinions on the phones of what is said, heard with care, each empty where it hears no word.
+
+        One trusts the language and knows how sure it is of each word, one trusts the sound. Where they differ the words
+        are doubtful.
 
         Args:
             samples: [n] float32 mono, 16 kHz, half a minute or less.
@@ -58,8 +81,7 @@ class WordRecogniser:
     def _heard(self, decoder: Decoder, samples: np.ndarray) -> list[Phone]:
         sound = _as_pcm(samples)
         decoder.activate_search("_default")
-        _decode(decoder, sound)
-        heard = [(s.word, s.start_frame, s.end_frame, min(1.0, s.prob)) for s in decoder.seg() or ()]
+        heard = _words(decoder, sound)
         if not any(word[0] not in "<[+" for word, *_ in heard):
             return []
         return _aligned(decoder, sound, heard)
@@ -75,7 +97,7 @@ class WordRecogniser:
             ReliTalkError: no word of the transcript is in the dictionary, or it does not fit the sound.
         """
         words = ["".join(c for c in w.lower() if c.isalpha() or c == "'") for w in transcript.split()]
-        known = [w for w in words if w and self._by_language.lookup_word(w)]
+        known = [w for w in words if w and self._by_sound.lookup_word(w)]
         if not known:
             raise ReliTalkError(
                 "transcript_unknown",
@@ -108,6 +130,12 @@ def _decoder(**search: float) -> Decoder:
         loglevel="FATAL",
         **search,
     )
+
+
+def _words(decoder: Decoder, sound: bytes) -> list[tuple[str, int, int, float]]:
+    """Word, first and last 10 ms frame, belief."""
+    _decode(decoder, sound)
+    return [(s.word, s.start_frame, s.end_frame, min(1.0, s.prob)) for s in decoder.seg() or ()]
 
 
 def _decode(decoder: Decoder, sound: bytes) -> None:

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from relitalk_engine.speech.acoustics import spectra
+from relitalk_engine.speech.acoustics import cepstra, spectra
 from relitalk_engine.speech.phones import PhoneModel, load_phone_model
 
 
@@ -39,7 +39,7 @@ def test_beliefs_equal_the_sum_over_every_path():
 def test_the_model_hears_most_phones_of_a_sentence_as_the_recogniser_aligns_them(other_voice):
     model = load_phone_model()
     heard = spectra(other_voice)
-    belief = model.posteriors(model.scores(heard.cepstra), 0.2)
+    belief = model.posteriors(model.scores(cepstra(other_voice)), 0.2)
     assert np.allclose(belief.sum(1), 1.0, atol=1e-4)
     # espeak's voice is far from the model's, yet silence, vowels and hisses are told apart
     silence = belief[:, model.names.index("SIL")]
@@ -55,3 +55,12 @@ def test_phones_follow_phones_with_probabilities():
     assert ((model.stay > 0) & (model.stay < 1)).all()
     index = model.names.index
     assert model.follows[index("S"), index("T")] > model.follows[index("S"), index("ZH")]
+
+
+def test_a_word_is_parted_into_its_phones_where_the_sound_changes():
+    empty = np.zeros(0)
+    model = PhoneModel(("A", "B"), empty, empty, empty, empty, empty, empty)
+    scores = np.zeros((20, 2, 3))
+    scores[:8, 0] = scores[8:14, 1] = scores[14:, 0] = 5.0
+    assert list(model.part(scores, [0, 1, 0])) == [0, 8, 14, 20]
+    assert list(model.part(scores[:5], [0, 1])) == [0, 2, 5]  # fewer rows than states

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from relitalk_engine.errors import ReliTalkError
+from relitalk_engine.speech.acoustics import cepstra
+from relitalk_engine.speech.phones import load_phone_model
 from relitalk_engine.speech.words import WordRecogniser
 
 
@@ -21,6 +23,17 @@ def test_phones_of_what_is_heard_run_on_without_overlap(recogniser, other_voice)
         assert all(0.0 <= p.confidence <= 1.0 for p in phones)
 
 
+def test_one_quick_listening_parts_words_into_phones_as_careful_ones_align_them(recogniser, clip_voice):
+    scores = load_phone_model().scores(cepstra(clip_voice))
+    quick = recogniser.understand(clip_voice, scores)
+    assert all(a.end <= b.start for a, b in zip(quick, quick[1:], strict=False))
+    assert quick[-1].end <= len(scores)
+    careful = recogniser.hear(clip_voice)[1]
+    middles = {(p.start + p.end) // 2: p.name for p in careful if p.name != "SIL"}
+    same = [any(q.start <= at < q.end and q.name == name for q in quick) for at, name in middles.items()]
+    assert np.mean(same) > 0.7
+
+
 def test_a_transcript_is_laid_over_the_sound(recogniser, other_voice):
     phones = recogniser.align(other_voice, "Five big boxes of fresh fruit were moved to the room.")
     said = [p.name for p in phones if p.name != "SIL"]
@@ -36,4 +49,6 @@ def test_a_transcript_of_unknown_words_is_refused_in_words(recogniser, other_voi
 
 
 def test_no_words_in_nothing(recogniser):
-    assert recogniser.hear(np.zeros(160, np.float32)) == [[], []]
+    nothing = np.zeros(160, np.float32)
+    assert recogniser.hear(nothing) == [[], []]
+    assert recogniser.understand(nothing, load_phone_model().scores(cepstra(nothing))) == []
