@@ -23,7 +23,7 @@ from ..take import PASSES, Placement, Take, TakeInfo
 from .base import Base, ClipBase, VideoBase, open_video
 from .curves import write_motion
 from .finish import Finisher, Picture, write_take
-from .motion import Motion, drive, name_the_track, plan_motion, take_length
+from .motion import Motion, drive, name_missing_blinks, name_the_track, plan_motion, take_length
 from .options import LightOptions, OutOptions, RenderOptions, Result
 from .person import Person
 
@@ -57,6 +57,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
             base = open_video(person, options.video, options.start, scratch / "base.mkv", reporter, False, needed)
         elif options.start:
             base = Later(base, options.start)
+        name_missing_blinks(person, base, total, reporter)
         motion = plan_motion(person, base, total, mouth, options.out)
         kept = int(base.hidden[motion.order[slice(*frames)]].sum())
         if kept:
