@@ -129,7 +129,7 @@ def _render(parser: Parser) -> None:
     group.add_argument("--start", type=float, default=0.0, metavar="S", help="seconds into it")
     group = parser.add_argument_group("VOICE")
     group.add_argument("--transcript", metavar="FILE", help="the words, as a text file")
-    group.add_argument("--motion", metavar="FILE", help="a take's motion.npz, .json or .bvh, perhaps edited, for the mouth")
+    group.add_argument("--motion", metavar="FILE", help="a take's motion (.npz, .json, .bvh), edited, for the mouth")
     group.add_argument(
         "--mouth", type=float, default=1.0, metavar="X", help="how wide the mouth moves, 0.5 to 1.5 (default: 1)"
     )

@@ -102,60 +102,6 @@ class LipMesh:
         belief = f_pho[:, self.layout.understood if way == "words" else self.layout.heard] * self._dominance
         return belief @ self._table / np.maximum(belief.sum(1, keepdims=True), 1e-6)
 
-    def vertices(self, psi: np.ndarray) -> np.ndarray:
-        """[T, K, 3] of mouth actions [T, M]."""
-        return self.template + np.tensordot(psi, self.basis, 1)
-
-    def opening(self, psi: np.ndarray) -> np.ndarray:
-        """Gap of the inner lips over the distance of the outer eye corners, [T]; 0 where they touch."""
-        lips = self.vertices(psi)
-        return np.maximum(lips[:, _UPPER, 1] - lips[:, _LOWER, 1], 0.0) / self.scale
-
-    def width(self, psi: np.ndarray) -> np.ndarray:
-        """Distance of the mouth's corners over that of the outer eye corners, [T]."""
-        lips = self.vertices(psi)
-        return np.linalg.norm(lips[:, _CORNERS[0]] - lips[:, _CORNERS[1]], axis=-1) / self.scale
-
-
-WAYS = ("words", "sound", "ear")
-"""Who says which phones are spoken: recognised words, the sound alone, or the ear that knows any language."""
-
-
-class LipMesh:
-    """F_mesh: every phone has a mouth, and insists on it more or less against its neighbours.
-
-    By words and by sound this is a rule on soft phones; the features' own window in time is the coarticulation. By ear
-    it is what a network has learnt that coarticulates as speech does.
-
-    Source: visemes with dominance, Cohen & Massaro 1993.
-    """
-
-    def __init__(self, lips: Lips, layout: Layout) -> None:
-        self.lips = lips
-        self.layout = layout
-        self._table = visemes.table(layout.phones, lips.actions)
-        self._dominance = visemes.dominance(layout.phones)
-        self._expand = visemes.expand(lips.actions)
-        shapes = self._displacement(self._table)
-        self._mean = shapes.mean(0)
-        self._axes = np.linalg.svd(shapes - self._mean, full_matrices=False)[2][:6]
-
-    def actions(self, f_pho: np.ndarray, way: str = "words") -> np.ndarray:
-        """Mouth actions [T, M] that one of the `WAYS` asks for.
-
-        Args:
-            f_pho: [T, F].
-            way: one of `WAYS`.
-        """
-        if way == "ear":
-            return f_pho[:, self.layout.spoken][:, : len(visemes.ACTIONS)] @ self._expand
-        belief = f_pho[:, self.layout.understood if way == "words" else self.layout.heard] * self._dominance
-        return belief @ self._table / np.maximum(belief.sum(1, keepdims=True), 1e-6)
-
-    def generic(self, f_pho: np.ndarray) -> np.ndarray:
-        """Mouth actions [T, M] of anyone: words and ear averaged, so that English is sure and no language is mute."""
-        return 0.5 * (self.actions(f_pho, "words") + self.actions(f_pho, "ear"))
-
     def vertices(self, f_pho: np.ndarray, way: str = "words") -> np.ndarray:
         """V_lip [T, K, 3] in the head frame, metres."""
         return self.lips.vertices(self.actions(f_pho, way))
