@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 FALL, STEEP = 0.18, 0.035
 """The correction falls to 1/e over this share of the box's shorter side; what exceeds `MILD` falls over the second."""
 MILD = 0.05
 """A misfit up to this (encoded) is light or colour and may spread; more is another thing, such as a strand of hair."""
+GRAIN, FADE = 3.0, 10
+"""What varies along the rim within so many pixels is grain: it is carried straight inwards and fades over so many."""
 
 
 def close_rim(painted: np.ndarray, around: np.ndarray, open_sides: tuple[bool, bool, bool, bool]) -> np.ndarray:
     """Add the smooth field that makes a painted box meet its surroundings.
 
     The field h obeys the screened Laplace equation ∇²h = h / l², with the surroundings' misfit on the rim; it is solved
-    exactly in sines and cosines.
+    exactly in sines and cosines. Grain, which would end in it within a pixel and leave a line, goes straight inwards.
 
     Args:
         painted: [h + 2, w + 2, C] the box, painted one pixel beyond its sides.
@@ -34,8 +37,27 @@ def close_rim(painted: np.ndarray, around: np.ndarray, open_sides: tuple[bool, b
         return box.copy()
     misfit = around.astype(np.float64) - painted
     mild = np.clip(misfit, -MILD, MILD)
-    field = _screened(mild, open_sides, FALL) + _screened(misfit - mild, open_sides, STEEP)
-    return (box + field).astype(painted.dtype)
+    broad = _broad(mild)
+    field = _screened(broad, open_sides, FALL) + _screened(misfit - mild, open_sides, STEEP)
+    return (box + field + _inwards(mild - broad, open_sides)).astype(painted.dtype)
+
+
+def _broad(rim: np.ndarray) -> np.ndarray:
+    """The outermost pixels of `rim` [h + 2, w + 2, C], smooth along each side."""
+    broad = rim.copy()
+    for side in (np.s_[0, 1:-1], np.s_[-1, 1:-1], np.s_[1:-1, 0], np.s_[1:-1, -1]):
+        broad[side] = gaussian_filter1d(rim[side], GRAIN, axis=0, mode="nearest")
+    return broad
+
+
+def _inwards(grain: np.ndarray, open_sides: tuple[bool, bool, bool, bool]) -> np.ndarray:
+    """The field [h, w, C] that carries the outermost pixels of `grain` [h + 2, w + 2, C] straight inwards."""
+    height, width = grain.shape[0] - 2, grain.shape[1] - 2
+    down, along = (np.clip(1 - np.arange(1, n + 1) / FADE, 0, 1)[:, None] for n in (height, width))
+    top, bottom, left, right = (0.0 if is_open else 1.0 for is_open in open_sides)
+    rows = top * down[..., None] * grain[0, 1:-1] + bottom * down[::-1, :, None] * grain[-1, 1:-1]
+    columns = left * along * grain[1:-1, 0][:, None] + right * along[::-1] * grain[1:-1, -1][:, None]
+    return rows + columns
 
 
 def _screened(rim: np.ndarray, open_sides: tuple[bool, bool, bool, bool], fall: float) -> np.ndarray:
