@@ -188,9 +188,11 @@ def _learn_reflectance(person: Person, options: TrainOptions, reporter: Reporter
     """The clip's light, and F_normal, F_albedo, F_cspec."""
     subject, fit = person.subject, person.fit
     config = options.preset.reflectance
+    usable = np.flatnonzero(fit.valid) if fit.valid.any() else np.arange(len(fit))
     with person.observer() as observer:
 
-        def frame(index: int) -> ClipFrame:
+        def frame(number: int) -> ClipFrame:
+            index = int(usable[number])
             rgb = person.frames[index]
             seen = observer.observe(index, rgb)
             shadow = person.shadow.at(seen.hits, fit.rotation[index])
@@ -198,7 +200,7 @@ def _learn_reflectance(person: Person, options: TrainOptions, reporter: Reporter
 
         trunk = face_trunk(options.device) if config.steps_consistency else None
         trained = train_reflectance(
-            frame, subject.info.frames, config, options.device, options.seed, trunk, reporter=reporter
+            frame, len(usable), config, options.device, options.seed, trunk, reporter=reporter
         )
     trained.model.clip_light().save(subject.light_path)
     add_weights(subject, {REFLECTANCE + name: value for name, value in trained.model.tensors().items()})
