@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from . import (
     addon,
+    albedo,
     fidelity,
     head,
     held_out,
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "truth": relit.truth,
     "two_lights": relit.two_lights,
     "light_parts": light_parts.light_parts,
+    "albedo": albedo.figures,
     "addon": addon.figures,
 }
 OF_A_PRESET = {"pixels": pixels.pixels, "ablations": pixels.ablations}
