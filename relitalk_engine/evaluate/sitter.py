@@ -160,7 +160,7 @@ class Sitter:
         middle = ring.mean(0)
         around = np.arctan2(ring[:, 2] - middle[2], ring[:, 0] - middle[0])
         rows = [self.rest]
-        for share, drop, wide in ((0.35, 0.012, 0.0), (0.75, 0.028, 0.001), (1.0, 0.045, 0.006), (1.0, 0.07, 0.03)):
+        for share, drop, wide in ((0.35, 0.012, 0.0), (0.75, 0.028, 0.001), (1.0, 0.045, 0.006), (1.0, 0.07, 0.010)):
             round_off = middle + np.stack([0.058 * np.cos(around), 0 * around, 0.054 * np.sin(around)], -1)
             there = (1 - share) * ring + share * round_off
             outward = (there - middle) * (1, 0, 1)
