@@ -105,7 +105,7 @@ class ReflectanceConfig:
     """Fix scale and colour by the skin prior; without it the light's start decides."""
     paper: bool = False
     """As printed: eq. 17's tinted specular, A = F_albedo(I) with no classical start, SH light only."""
-    use_prior: bool = False
+    use_prior: bool = True
     """Start the networks from the weights that ship, where their channels are the same, and stay near them."""
     use_normal: bool = True
     """Refine the normal by F_normal."""

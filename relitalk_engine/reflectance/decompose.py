@@ -30,7 +30,7 @@ SKIN_LEAST = 0.6
 # What brings each term of eq. 20 to the same footing here; the weights of the configuration multiply these.
 NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE = 0.06, 0.25, 0.5, 0.05
 DRIFT_SCALE, SPECULAR_SCALE = 0.02, 0.01
-PRIOR_SCALE, PRIOR_RATE = 0.5, 0.3
+PRIOR_SCALE, PRIOR_RATE = 1.0, 0.3
 """Weight of staying near what the prior made of a frame; and the learning rate, as a share, that suits its networks."""
 
 
@@ -255,8 +255,8 @@ def _learn(
 
 
 def _answer(found: Decomposition) -> Tensor:
-    """[B, 7, S, S] what the networks say: gain, residual of the normal, and specular weight on their footing."""
-    return torch.cat([found.gain, found.delta, found.specular_weight / SPECULAR_START], 1)
+    """[B, 6, S, S] what the prior's networks say: the gain and the residual of the normal."""
+    return torch.cat([found.gain, found.delta], 1)
 
 
 @torch.no_grad()

@@ -1,4 +1,8 @@
-"""The decomposition's prior: small weights of F_normal, F_albedo and F_cspec that a subject's training starts from."""
+"""The decomposition's prior: small weights of F_albedo that a subject's training starts from.
+
+F_normal and F_cspec start from the fit's normal and the reflectance of skin. Taught on synthetic heads too, the one
+gained half a degree there and lost a third of one on rendered people, and the other saw highlights in bright cloth.
+"""
 
 import os
 from pathlib import Path
@@ -12,7 +16,7 @@ PRIOR_FILE = Path(__file__).resolve().parent.parent / "priors" / "decomposition.
 """Trained by ``prior_training`` on synthetic heads."""
 CHANNELS = 16
 """Of the networks' first layers; a model of other sizes starts without the prior."""
-NETWORKS = ("f_normal", "f_albedo", "f_cspec")
+NETWORKS = ("f_albedo",)
 
 
 def write_prior(path: Path, model: nn.Module, **notes: str) -> None:

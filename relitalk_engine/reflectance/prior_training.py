@@ -1,4 +1,4 @@
-"""Teaches the decomposition's prior: F_normal, F_albedo and F_cspec on synthetic heads, filmed as they learn.
+"""Teaches the decomposition's prior: F_albedo, and F_normal beside it, on synthetic heads filmed as they learn.
 
 Run with `make priors`. The forward pass is a subject's own (``ReflectanceModel``), with the errors of a fit in normal,
 shadow and light, so that what is learned is what a subject's training starts from.
@@ -20,7 +20,6 @@ from . import losses
 from .evenness import cloth_colours
 from .light_start import START_SIZE
 from .model import Decomposition, ReflectanceModel
-from .networks import SPECULAR_START
 from .prior import CHANNELS, PRIOR_FILE, write_prior
 from .synthetic_film import Lesson, film
 from .synthetic_heads import HeadView, make_view
@@ -32,18 +31,19 @@ SMALL, SMALL_SHARE = 128, 0.75
 """Side and share of the lessons that are looked at smaller, or nearer: draft's size."""
 HEADS, HELD = 240, 16
 """Heads to learn from, and to measure on."""
-CYCLES = (1500, 1200)
+CYCLES = (1500, 1100, 350)
 """Steps of the optimiser; the learning rate rises and falls once in each."""
 KEEP = 96
 """Lessons at hand; each step films one anew."""
 BATCH = {"cpu": 4, "cuda": 16}
 LEARNING_RATE, NORMAL_RATE = 1e-3, 3.0
 """Of Adam; and F_normal's share of it, whose lessons are harder to see."""
-NORMAL, SPECULAR, EDGES, LEVEL = 8.0, 0.03, 0.5, 0.2
-"""Weights beside the albedo's error: of one minus the normals' cosine, the logarithm of the specular weight, the
-differences of neighbouring pixels; and what of an error of the whole level counts."""
-SMOOTH = 0.02
-"""Weight of total variation on the normal's residual and the specular weight."""
+NORMAL, EDGES, LEVEL = 8.0, 0.5, 0.2
+"""Weights beside the albedo's error: of one minus the normals' cosine, and of the differences of neighbouring pixels;
+and what of an error of the whole level counts."""
+SMOOTH, REST = 0.02, 1.0
+"""Weight of total variation on the normal's residual; of any answer on hair and cloth, of which the heads teach little.
+"""
 MEAN_DECAY = 0.995
 """What is kept is the running mean of the weights."""
 
@@ -60,8 +60,6 @@ class Errors:
     """The same on hair and cloth too, with skin's factor."""
     normal: float
     """Mean angle on skin, degrees."""
-    specular: float
-    """Mean absolute logarithm of the specular weight on skin."""
 
 
 class Lessons:
@@ -129,11 +127,12 @@ def lesson_loss(found: Decomposition, lesson: Lesson) -> Tensor:
     total = trusted.sum().clamp_min(1)
     albedo = (miss.abs() * trusted).sum() / (3 * total) + EDGES * losses.total_variation(miss, trusted)
     angle = (1 - (found.normal * lesson.normal).sum(1, keepdim=True)) * weight
-    gloss = (found.specular_weight / SPECULAR_START + 0.05).log() - (lesson.specular / SPECULAR_START + 0.05).log()
-    rough = losses.total_variation(found.delta, weight) + 4 * losses.total_variation(found.specular_weight, weight)
+    rest = (lesson.seen.alpha - weight).clamp_min(0)
+    said = ((found.gain - found.even).abs() + found.delta.abs()).mean(1, keepdim=True)
+    rough = losses.total_variation(found.delta, weight)
     return (
-        albedo + NORMAL * angle.sum() / weight.sum().clamp_min(1)
-        + SPECULAR * (gloss.abs() * weight).sum() / weight.sum().clamp_min(1) + SMOOTH * rough
+        albedo + NORMAL * angle.sum() / weight.sum().clamp_min(1) + SMOOTH * rough
+        + REST * (said * rest).sum() / lesson.seen.alpha.sum().clamp_min(1)
     )  # fmt: skip
 
 
@@ -144,12 +143,11 @@ def measure(model: ReflectanceModel, lessons: list[Lesson]) -> Errors:
     for lesson in lessons:
         found = decompose(model, lesson)
         skin = (lesson.seen.skin * (lesson.weight > 0.9))[0, 0] > 0.5
-        body = lesson.weight[0, 0] > 0.2
+        body = lesson.seen.alpha[0, 0] > 0.5
         miss = (found.albedo[0] + 0.01).log() - (lesson.albedo[0] + 0.01).log()
         miss = miss - miss[:, skin].median(1).values[:, None, None]
         angle = torch.rad2deg((found.normal[0] * lesson.normal[0]).sum(0)[skin].clamp(-1, 1).acos())
-        gloss = (found.specular_weight[0] + 1e-3).log() - (lesson.specular[0] + 1e-3).log()
-        rows.append([miss[:, skin].abs().mean(), miss[:, body].abs().mean(), angle.mean(), gloss[:, skin].abs().mean()])
+        rows.append([miss[:, skin].abs().mean(), miss[:, body].abs().mean(), angle.mean()])
     return Errors(*(float(x) for x in torch.tensor(rows).mean(0)))
 
 
@@ -180,7 +178,7 @@ def train(
     mean = new_model(device)
     mean.load_state_dict(model.state_dict())
     normal = list(model.f_normal.parameters())
-    rest = [*model.f_albedo.parameters(), *model.f_cspec.parameters()]
+    rest = list(model.f_albedo.parameters())
     rates = [NORMAL_RATE * LEARNING_RATE, LEARNING_RATE]
     optimiser = torch.optim.AdamW([{"params": normal}, {"params": rest}], LEARNING_RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps, pct_start=0.08)

@@ -45,10 +45,8 @@ class Lesson:
     """3, true, in the gauge."""
     normal: Tensor
     """3, true."""
-    specular: Tensor
-    """1, true C_spec."""
     weight: Tensor
-    """1, how much a pixel counts."""
+    """1, where the paint is like a person's: skin, eyes and mouth; hair and cloth only resemble."""
 
     def cropped(self, top: int, left: int, side: int) -> "Lesson":
         """A square part of it."""
@@ -56,7 +54,7 @@ class Lesson:
             return None if x is None else x[..., top : top + side, left : left + side]
 
         seen = Batch(*[part(v) for v in self.seen.__dict__.values()])
-        maps = {name: part(getattr(self, name)) for name in ("albedo", "normal", "specular", "weight")}
+        maps = {name: part(getattr(self, name)) for name in ("albedo", "normal", "weight")}
         return replace(self, seen=seen, **maps)
 
     def resized(self, size: int) -> "Lesson":
@@ -70,8 +68,8 @@ class Lesson:
         seen = Batch(*[small(v) for v in self.seen.__dict__.values()])
         seen = replace(seen, normal=F.normalize(seen.normal, dim=1))
         normal = F.normalize(F.interpolate(self.normal, (size, size), mode="area"), dim=1)
-        rest = [F.interpolate(v, (size, size), mode="area") for v in (self.albedo, self.specular, self.weight)]
-        return replace(self, seen=seen, albedo=rest[0], normal=normal, specular=rest[1], weight=rest[2])
+        rest = [F.interpolate(v, (size, size), mode="area") for v in (self.albedo, self.weight)]
+        return replace(self, seen=seen, albedo=rest[0], normal=normal, weight=rest[1])
 
 
 @dataclass(frozen=True)
@@ -222,11 +220,11 @@ def film(view: HeadView, paint: Paint, rng: np.random.Generator) -> Lesson:
     found = torch.from_numpy(_found_light(power * exposure, view.directions, rng).reshape(-1, 3).astype(np.float32))
     mistake = np.exp(rng.normal(0, 0.22) + rng.normal(0, [0.05, 0.02, 0.07]))
     gauge = tone.cpu() * torch.from_numpy(mistake.astype(np.float32))
-    weight = cover * (0.25 + 0.75 * skin) * alpha
+    weight = alpha * whole((1 - paint.hair) * (1 - paint.cloth))
     lesson = Lesson(
         seen, found.to(device), torch.full((CLOTHS, 3), torch.inf, device=device), gauge.to(device),
         albedo * (gauge.to(device) / tone)[:, None, None],
-        F.normalize(whole(paint.normal) + (1 - cover) * normal, dim=1), whole(paint.specular), weight,
+        F.normalize(whole(paint.normal) + (1 - cover) * normal, dim=1), weight,
     )
     return mirrored(lesson) if rng.random() < 0.5 else lesson
 
@@ -308,5 +306,5 @@ def mirrored(lesson: Lesson) -> Lesson:
     radiance = lesson.radiance.reshape(*START_SIZE, 3).flip(1).roll(-START_SIZE[1] // 2, 1).reshape(-1, 3)
     return Lesson(
         seen, radiance, lesson.cloth, lesson.skin, flip(lesson.albedo), flip(lesson.normal) * sign,
-        flip(lesson.specular), flip(lesson.weight),
+        flip(lesson.weight),
     )
