@@ -106,7 +106,7 @@ class ReflectanceConfig:
     paper: bool = False
     """As printed: eq. 17's tinted specular, A = F_albedo(I) with no classical start, SH light only."""
     use_prior: bool = True
-    """Start the networks from the weights that ship, where their channels are the same, and stay near them."""
+    """Start F_albedo from the weights that ship, where its channels are the same, and stay near what it says."""
     use_normal: bool = True
     """Refine the normal by F_normal."""
     use_specular: bool = True

@@ -31,7 +31,7 @@ SKIN_LEAST = 0.6
 NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE = 0.06, 0.25, 0.5, 0.05
 DRIFT_SCALE, SPECULAR_SCALE = 0.02, 0.01
 PRIOR_SCALE, PRIOR_RATE = 1.0, 0.3
-"""Weight of staying near what the prior made of a frame; and the learning rate, as a share, that suits its networks."""
+"""Weight of staying near what the prior made of a frame; and the share of the learning rate that suits it."""
 
 
 @dataclass
@@ -255,7 +255,7 @@ def _learn(
 
 
 def _answer(found: Decomposition) -> Tensor:
-    """[B, 6, S, S] what the prior's networks say: the gain and the residual of the normal."""
+    """[B, 6, S, S] what is held to its start: the gain and the residual of the normal."""
     return torch.cat([found.gain, found.delta], 1)
 
 
