@@ -21,7 +21,7 @@ class Spectra:
     """What the ear hears, one row every 10 ms.
 
     Attributes:
-        mel: [N, 40] natural logarithm of mel-band power, 80 to 7600 Hz.
+        mel: [N, 24] natural logarithm of mel-band power, 80 to 7600 Hz.
         loudness: [N] level in dB below full scale.
         voicing: [N] 0 (noise, silence) to 1 (a clear tone).
     """
@@ -31,8 +31,8 @@ class Spectra:
     voicing: np.ndarray
 
 
-BANDS = 40
-"""Mel bands: enough to tell m from n, whose second formants part."""
+BANDS = 24
+"""Mel bands."""
 
 
 def spectra(samples: np.ndarray) -> Spectra:

@@ -172,7 +172,7 @@ class PhoneFeatures:
         """f_pho of one piece at 100 Hz, [N, F], not yet normalised."""
         from .mesh_net import hearing, spoken
 
-        heard, in_room = spectra(samples), in_a_room(samples)
+        heard, in_room = spectra(samples), _in_a_room(samples)
         count = len(heard.loudness)
         columns = np.zeros((count, layout.width), np.float32)
         scores = model.scores(cepstra(in_room))
@@ -246,7 +246,7 @@ def _pieces(samples: np.ndarray | Iterable[np.ndarray], whole: bool = False) -> 
     yield start, held, True
 
 
-def in_a_room(samples: np.ndarray) -> np.ndarray:
+def _in_a_room(samples: np.ndarray) -> np.ndarray:
     """Sound [n] over the faint noise of a room, 50 dB under loud speech.
 
     The recogniser learned from recordings: where a synthetic or gated voice is cleaner than any of them, it hears
@@ -291,7 +291,7 @@ def _normalised(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarr
     speech = features[:, layout.speech] + 1e-3
     mel = features[:, layout.mel]
     mean = (mel * speech[:, None]).sum(0) / speech.sum()
-    features[:, layout.mel] = np.clip(mel - mean, -15.0, 15.0) / 5.0
+    features[:, layout.mel] = np.clip(mel - mean, -12.0, 12.0) / 4.0
     level = features[:, layout.level.start]
     loud = np.percentile(level, 90)
     relative = np.clip(level - loud, -60.0, 10.0) / 20.0

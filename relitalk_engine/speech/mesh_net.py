@@ -31,7 +31,7 @@ class MeshNet(nn.Module):
         dilations: of the residual blocks.
     """
 
-    def __init__(self, columns: int, channels: int = 128, dilations: tuple[int, ...] = (1, 2, 4, 8)) -> None:
+    def __init__(self, columns: int, channels: int = 96, dilations: tuple[int, ...] = (1, 2, 4, 8)) -> None:
         super().__init__()
         self.first = nn.Conv1d(columns, channels, 5, stride=STRIDE, padding=2)
         self.blocks = nn.ModuleList(
@@ -56,7 +56,7 @@ class MeshNet(nn.Module):
 
 
 def hearing(sound: Spectra, belief: np.ndarray) -> np.ndarray:
-    """What the network sees of a stretch of sound, [N, BANDS + 2 + P]; microphone, room and level taken out.
+    """What the network sees of a stretch of sound, [N, 26 + P]; microphone, room and level taken out.
 
     Args:
         sound: N spectra.

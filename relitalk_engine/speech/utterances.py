@@ -21,13 +21,10 @@ VARIANTS = (
     *(f"klatt{i}" for i in ("", 2, 3, 4, 5, 6)),
     *"Andy Annie Denis Diogo Gene Hugo Lee Marco Mario Michael adam anika antonio aunty belinda boris caleb".split(),
     *"david ed grandma grandpa ian iven john linda max michel norbert paul quincy rob shelby steph victor zac".split(),
-    *"croak whisper whisperf Alex Andrea Jacky Nguyen announcer edward gustave miguel pedro sandro".split(),
+    *"croak whisper whisperf".split(),
 )
 LEAD, LAG = 0.08, 0.04
 """Seconds in which a phone's pull on the mouth falls to a third before it begins and after it ends."""
-
-NONSENSE = 0.3
-"""Share of utterances that are words of no language."""
 
 EDGE = 0.008
 """Seconds over which one phone turns into the next."""
@@ -67,10 +64,11 @@ class Utterance:
 
 
 def utterances(count: int, rng: np.random.Generator) -> Iterator[Utterance]:
-    """Sentences of mixed words and of no words in mixed voices, each heard through some room and microphone."""
+    """Sentences of mixed words in mixed voices, each heard through some room and microphone."""
     lines = [line.split("\t") for line in SENTENCES.read_text(encoding="utf-8").splitlines()]
+    voices = sorted({voice for voice, _ in lines})
     for i in range(count):
-        language = lines[i % len(lines)][0]
+        language = voices[i % len(voices)]
         own = [text for voice, text in lines if voice == language]
         voice = f"{language}+{VARIANTS[rng.integers(len(VARIANTS))]}"
         rate, pitch, spread = int(rng.integers(120, 230)), int(rng.integers(10, 95)), int(rng.integers(20, 90))
@@ -78,25 +76,11 @@ def utterances(count: int, rng: np.random.Generator) -> Iterator[Utterance]:
 
 
 def _words(sentences: list[str], rng: np.random.Generator) -> str:
-    """A sentence, whole, with the words of all mixed, or of words that no language has."""
-    kind = rng.random()
-    if kind < NONSENSE:
-        return " ".join(_nonsense(rng) for _ in range(rng.integers(4, 9)))
-    if kind < 0.6 or " " not in sentences[0]:
+    """A sentence, whole or with the words of all mixed."""
+    if rng.random() < 0.4 or " " not in sentences[0]:
         return sentences[rng.integers(len(sentences))]
     words = " ".join(sentences).split()
     return " ".join(rng.choice(words, min(len(words), int(rng.integers(4, 14))), replace=False))
-
-
-def _nonsense(rng: np.random.Generator) -> str:
-    """A word of a few syllables in which p, b and m meet every neighbour, as often as all other consonants."""
-    others = "t d n k g f v s l r w h z".split()
-    word = ""
-    for _ in range(rng.integers(1, 4)):
-        onset = "pbm"[rng.integers(3)] if rng.random() < 0.5 else others[rng.integers(len(others))]
-        coda = ("", "", "", "m", "p", "n", "l", "s", "t", "k")[rng.integers(10)]
-        word += onset + "aeiou"[rng.integers(5)] + coda
-    return word
 
 
 def heard(spoken: Spoken, rng: np.random.Generator) -> Utterance:
@@ -162,9 +146,7 @@ def _segments(phones: list[tuple[str, float]], end: float) -> Iterator[tuple[lis
         if start > previous:
             yield silence, previous, start, 1.0
         previous = stop
-        # "(en)" says that another language's rules read on
-        said = "" if name.startswith("(") else name
-        letters = [[visemes.PHONES.index(p) for p in _IPA[c].split()] for c in said if c in _IPA]
+        letters = [[visemes.PHONES.index(p) for p in _IPA[c].split()] for c in name if c in _IPA]
         stress = 1.15 if "ˈ" in name else 0.85
         for i, who in enumerate(letters):
             step = (stop - start) / len(letters)
@@ -187,7 +169,7 @@ def _recorded(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     tilt = rng.uniform(-0.5, 0.5)
     samples = samples + tilt * np.append(0.0, samples[:-1])
     if rng.random() < 0.6:
-        samples = samples + _noise(count, rng) * np.sqrt((samples**2).mean()) * 10 ** (-rng.uniform(5, 40) / 20)
+        samples = samples + _noise(count, rng) * np.sqrt((samples**2).mean()) * 10 ** (-rng.uniform(3, 35) / 20)
     if rng.random() < 0.2:
         band = rng.uniform(150, 350), rng.uniform(3000, 3700)
         samples = sosfilt(butter(4, band, "band", fs=RATE, output="sos"), samples)

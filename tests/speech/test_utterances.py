@@ -47,12 +47,6 @@ def test_lips_close_on_b_and_open_early_for_the_vowel():
     assert visemes.PHONES[said[55].argmax()] == "AA" and visemes.PHONES[said[110].argmax()] == "SIL"
 
 
-def test_a_change_of_language_is_no_phone():
-    plain, marked = (mouth(phones, 60) for phones in ([("b", 0.3)], [("(en)", 0.1), ("b", 0.3)]))
-    assert np.allclose(plain[1][35], marked[1][35])
-    assert visemes.PHONES[marked[1][20].argmax()] == "SIL"
-
-
 def test_every_voice_speaks_and_the_mouth_moves_with_the_sound():
     for said in utterances(6, np.random.default_rng(3)):
         level = spectra(said.samples).loudness
