@@ -17,7 +17,7 @@ from relitalk_engine.subject import Subject, read_tensors
 
 from . import runs
 from .clips import QUIET
-from .pixels import _toml
+from .pixels import as_toml
 
 PRESET = "draft"
 PARTS: dict[str, dict[str, object]] = {
@@ -91,7 +91,7 @@ def relearnt(whole: Path, clip: Path, label: str, changes: dict[str, object], ag
         synthesis=replace(settings.synthesis, steps_local=1, steps_blend=1),  # the mouth is not looked at here
     )
     preset = place.with_suffix(".toml")
-    preset.write_text(_toml(settings), encoding="utf-8")
+    preset.write_text(as_toml(settings), encoding="utf-8")
     runs.relitalk("train", clip, "-o", place, "--preset", preset, "--consent", "yes", "--resume")
     return place
 

@@ -64,7 +64,7 @@ def relearnt(who: Held, label: str, changes: dict[str, object], again: bool) -> 
         settings = load_preset(who.preset)
         settings = replace(settings, synthesis=replace(settings.synthesis, **changes))
         preset = place.with_suffix(".toml")
-        preset.write_text(_toml(settings), encoding="utf-8")
+        preset.write_text(as_toml(settings), encoding="utf-8")
         shutil.rmtree(place, ignore_errors=True)
         words = ("--preset", preset, "--duration", who.start, "--consent", "yes", "--resume")
         runs.relitalk("train", who.clip, "-o", place, *words)
@@ -89,7 +89,7 @@ def _written_anew(subject: Subject) -> None:
     subject.save()
 
 
-def _toml(preset: Preset) -> str:
+def as_toml(preset: Preset) -> str:
     """A preset as a file."""
     lines = [f"{key} = {json.dumps(getattr(preset, key))}" for key in ("name", "description")]
     for part in PARTS:

@@ -111,6 +111,8 @@ class ReflectanceConfig:
     """Refine the normal by F_normal."""
     use_specular: bool = True
     """Have a specular part at all."""
+    use_learnt_light: bool = True
+    """Learn the light on from its start."""
     use_consistency: bool = True
     """Have identity-consistent supervision at all."""
     use_texture: bool = True

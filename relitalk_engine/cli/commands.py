@@ -79,6 +79,8 @@ def light(arguments: argparse.Namespace, reporter: Reporter, _: Stop) -> Result:
     from ..lighting import lit_sphere, rigs
 
     found = rigs.load_light(arguments.light, arguments.light_rotation, arguments.light_strength)
+    if "warning" in found.source:
+        reporter.warning(str(found.source["warning"]))
     output = Path(arguments.output)
     if output.suffix != ".json":
         raise ReliTalkError("bad_call", f"The light file's name is {output}.", "It must end in .json.")
@@ -115,7 +117,8 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter, _: Stop) -> Resu
         folders.check_place(Path(arguments.json), True, "figures")
     from ..evaluate import tables
 
-    figures = tables.evaluate(found, against, choose_device(arguments.device), reporter=reporter)
+    pictures = Path(arguments.json).with_suffix("") if arguments.json else None
+    figures = tables.evaluate(found, against, choose_device(arguments.device), reporter=reporter, pictures=pictures)
     if arguments.json:
         folders.write_json(Path(arguments.json), figures.to_json())
     return {"figures": figures.to_json(), "lines": figures.lines()}

@@ -30,6 +30,8 @@ BEARD = (9.0, 15.0)
 """How much darker than the cheeks chin and upper lip are under a beard, CIE lightness."""
 PAINTED = 18.0
 """How much redder than the cheeks lips are that are painted, Lab."""
+DARK, WHITE, CLIPPED = 9.0, 98.0, 0.2
+"""CIE lightness of cheeks that are nearly black, and that are clipped white, and how much of them may be."""
 CHIN, ROOM, OFTEN = 152, 0.03, 0.1
 """Outer-eye distances that chin and mouth keep from the frame's edge; in more than this share of frames they do not."""
 
@@ -150,7 +152,7 @@ def refuse_drawing(flat: list[float]) -> None:
 def remarks(
     name: str, points: np.ndarray, colours: np.ndarray, free: np.ndarray, size: tuple[int, int], fps: float
 ) -> list[str]:
-    """What makes a clip's mouth harder to learn, each with what to film instead.
+    """What makes a clip harder to learn, each with what to film instead.
 
     Args:
         name: what the clip is called.
@@ -191,6 +193,16 @@ def remarks(
         np.median(colours[:, list(group)].astype(np.float32), axis=(0, 1))
         for group in (CHEEKS, CHIN_SKIN, UPPER_LIP, LIP_SKIN)
     )
+    if cheeks[0] < DARK:
+        found.append(
+            f"The face in {name} is nearly black, and noise will be taken for skin. Film with more light, or expose"
+            " the face as you would want to see it."
+        )
+    if (colours[:, list(CHEEKS), 0] > WHITE).mean() > CLIPPED:
+        found.append(
+            f"Much of the face in {name} is clipped to white: skin and light cannot be told apart there. Film with"
+            " less exposure; a face a little too dark is better than one too bright."
+        )
     if cheeks[0] - chin[0] > BEARD[0] and cheeks[0] - lip[0] > BEARD[1]:
         found.append(
             "A beard hides how the skin about the mouth moves, and its hairs may look softer where they are painted."

@@ -35,7 +35,7 @@ def relight(options: RelightOptions, reporter: Reporter) -> Result:
         Cancelled: by the user; nothing is left behind.
     """
     person = Person(Subject.open(options.subject), options.device)
-    lights = read_lights(options.light, person)
+    lights = read_lights(options.light, person, reporter)
     base: Base = ClipBase(person)
     with building(options.output) as scratch:
         if options.video is not None:

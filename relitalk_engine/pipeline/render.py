@@ -45,7 +45,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
     person = Person(Subject.open(options.subject), options.device)
     total = take_length(options.audio, person.subject.info.fps)
     frames = frame_range(options.out, total)
-    lights = read_lights(options.light, person)
+    lights = read_lights(options.light, person, reporter)
     name_the_track(options.audio, reporter)
     reporter.progress("voice", 0, 1)
     mouth = drive(person, options.audio, total, options.voice)
@@ -151,11 +151,14 @@ def frame_range(out: OutOptions, total: int) -> tuple[int, int]:
     return first, last
 
 
-def read_lights(options: LightOptions, person: Person) -> list[tuple[str, Light]]:
-    """The light, or the named lights of an olat set."""
+def read_lights(options: LightOptions, person: Person, reporter: Reporter) -> list[tuple[str, Light]]:
+    """The light, or the named lights of an olat set; what a light lacks is told."""
     if options.spec == "olat":
         return [(name, light.scaled(options.strength)) for name, light in olat()]
-    return [("", load_light(options.spec, options.rotation, options.strength, person.light))]
+    light = load_light(options.spec, options.rotation, options.strength, person.light)
+    if "warning" in light.source:
+        reporter.warning(str(light.source["warning"]))
+    return [("", light)]
 
 
 def take_info(

@@ -223,10 +223,11 @@ def _learn(
 
     ``known`` networks come from the prior: they move less, and stay near its answers where the clip says nothing.
     """
-    light = list(model.light.parameters())
     networks = [p for name, p in model.named_parameters() if not name.startswith("light.")]
     rate = config.learning_rate * (PRIOR_RATE if known else 1)
-    optimizer = torch.optim.Adam([{"params": networks, "lr": rate}, {"params": light, "lr": 3 * config.learning_rate}])
+    optimizer = torch.optim.Adam([{"params": networks, "lr": rate}])
+    if config.use_learnt_light:
+        optimizer.add_param_group({"params": list(model.light.parameters()), "lr": 3 * config.learning_rate})
     first = _answers(model, batch) if known else None
     consistent = config.use_consistency and trunk is not None and chips is not None
     total = config.steps_decompose + config.steps_consistency * consistent

@@ -82,3 +82,11 @@ def test_a_beard_and_painted_lips_are_told(clip, colours):
     red[:, [0, 17, 37, 84, 267, 314], 1] += 30
     assert any("beard" in s for s in said(clip, dark))
     assert any("lipstick" in s for s in said(clip, red))
+
+
+def test_a_face_nearly_black_or_clipped_white_is_told(clip, colours):
+    black, white = colours.copy(), colours.copy()
+    black[..., 0] *= 0.08
+    white[..., 0] = 100
+    assert any("more light" in s for s in said(clip, black))
+    assert any("less exposure" in s for s in said(clip, white))

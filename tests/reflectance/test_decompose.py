@@ -1,5 +1,7 @@
 import dataclasses
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -136,3 +138,8 @@ def test_hair_hides_the_shape_under_it():
     smooth = combed(rough, {"hair": hair})
     assert np.abs(smooth[40:] - rough[40:]).max() < 1e-5
     assert smooth[:28].std(axis=(0, 1))[0] < 0.5 * rough[:28].std(axis=(0, 1))[0]
+
+
+def test_a_light_that_is_not_learnt_keeps_its_start():
+    found = train(replace(CONFIG, use_learnt_light=False)).model
+    assert torch.allclose(found.light.log_radiance, found.light.start)
