@@ -1,7 +1,5 @@
 import dataclasses
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -141,5 +139,5 @@ def test_hair_hides_the_shape_under_it():
 
 
 def test_a_light_that_is_not_learnt_keeps_its_start():
-    found = train(replace(CONFIG, use_learnt_light=False)).model
+    found = train(dataclasses.replace(CONFIG, use_learnt_light=False)).model
     assert torch.allclose(found.light.log_radiance, found.light.start)
