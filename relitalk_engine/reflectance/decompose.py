@@ -30,6 +30,8 @@ SKIN_LEAST = 0.6
 # What brings each term of eq. 20 to the same footing here; the weights of the configuration multiply these.
 NORMAL_SCALE, SMOOTH_SCALE, PARSIMONY_SCALE, CONSISTENCY_SCALE = 0.06, 0.25, 0.5, 0.05
 DRIFT_SCALE, SPECULAR_SCALE = 0.02, 0.01
+HELD_MOST = 0.2
+"""Logarithm by which light and albedo are moved at most so that skin ends with the gauge's albedo."""
 PRIOR_SCALE, PRIOR_RATE = 1.0, 0.3
 """Weight of staying near what the prior made of a frame; and the share of the learning rate that suits it."""
 
@@ -283,17 +285,24 @@ def _cloth(model: ReflectanceModel, batch: Batch, rng: np.random.Generator) -> T
 
 @torch.no_grad()
 def _hold_gauge(model: ReflectanceModel, batch: Batch, even: Tensor) -> None:
-    """Bring the learned light back to the level and colour at which skin has the gauge's albedo."""
-    miss = []
+    """Bring light and albedo back to where lit skin has the gauge's albedo: its start first, then what is found."""
+    goal = model.skin.log()
+    started, ended = [], []
     for index in range(len(batch.image)):
         seen = batch.select(torch.tensor([index])).to(model.skin.device)
+        sure = ((even[index, 0] > 0.6 * SKIN_LEAST) & (batch.normal[index, 2] > 0.5)).to(model.skin.device)
         shade, _, _ = model.shade(seen, seen.normal, seen.skin * 0, model.radiance())
-        sure = (even[index, 0] > 0.6 * SKIN_LEAST) & (batch.normal[index, 2] > 0.5)
-        ratio = (batch.image[index] + 1e-3).log() - (shade[0].cpu() + 1e-3).log()
-        miss.append(ratio[:, sure])
-    found = torch.cat(miss, 1)
-    if found.shape[1] >= 64:
-        model.light.shift(found.median(1).values.to(model.skin.device) - model.skin.log())
+        started.append(((seen.image[0] + 1e-3).log() - (shade[0] + 1e-3).log())[:, sure])
+        ended.append(model(seen).albedo[0].log()[:, sure])
+    found, paint = torch.cat(started, 1), torch.cat(ended, 1)
+    if found.shape[1] < 64:
+        return
+    model.light.shift(found.median(1).values - goal)
+    # F_albedo takes highlights out and darkens: all that is measured by the gauge moves against that.
+    missing = (goal - paint.median(1).values).clamp(-HELD_MOST, HELD_MOST)
+    model.light.shift(-missing)
+    model.skin *= missing.exp()
+    model.cloth += missing
 
 
 def _priors(
