@@ -14,6 +14,7 @@ import numpy as np
 from relitalk_engine.lighting import envmap, lit_sphere
 from relitalk_engine.lighting.light import Light
 from relitalk_engine.lighting.rigs import directional
+from relitalk_engine.media.images import srgb_to_linear
 from relitalk_engine.pipeline.base import open_video
 from relitalk_engine.pipeline.person import Person
 from relitalk_engine.reflectance.passes import read_frame_passes
@@ -138,7 +139,7 @@ def _frame(person: Person, index: int) -> Frame:
     with Observer(person.head, person.fit) as observer:
         hits, _ = observer.hits(index)
     shadow = person.shadow.at(hits, person.fit.rotation[index])
-    return compose(person.frames[index], read_frame_passes(person.subject.passes_dir, index), shadow)
+    return compose(srgb_to_linear(person.frames[index]), read_frame_passes(person.subject.passes_dir, index), shadow)
 
 
 def _roughness(frames: np.ndarray) -> float:
