@@ -13,9 +13,11 @@ from .batch import Batch
 
 RADIUS, NARROW = 0.035, 0.02
 """Width of what counts as broad on the face, and on neck, ears and cloth, as a share of the image's."""
-MOST = 0.6
-"""A logarithm beyond which what is uneven is paint."""
-FACE, NECK, CLOTH = (0.7, 0.8), (0.3, 1.0), (1.0, 1.0)
+MOST = 0.5
+"""A logarithm from which on what is uneven is rather paint: a beard, a brow, a tattoo."""
+BESIDE = 5
+"""Pixels of the networks' about something that is not skin."""
+FACE, NECK, CLOTH = (0.7, 0.6), (0.3, 1.0), (1.0, 1.0)
 """Share of what is uneven that counts as light: of the level, of the colour."""
 SKIN_LIKE = 0.7
 """How far from the gauge's skin (a logarithm) something near skin still counts as skin."""
@@ -55,6 +57,22 @@ def even(start: Tensor, batch: Batch, skin: Tensor, cloth: Tensor) -> Tensor:
         worn = batch.cloth * belief
         gain = gain - worn * _broad(_shares(off, CLOTH), worn, NARROW)
     return gain
+
+
+def plain(start: Tensor, skin: Tensor) -> Tensor:
+    """Where there is nothing but skin: not on or beside brows, lashes, lips, a beard or a mole, which are the person's.
+
+    Args:
+        start: [B, 3, S, S], linear, the image divided by its shading.
+        skin: [3] mean skin albedo, linear.
+
+    Returns:
+        [B, 1, S, S] 0..1.
+    """
+    away = start.detach().clamp(0.01, 2).log() - skin.log()[:, None, None]
+    level = (away * away.new_tensor(_LUMINANCE)[:, None, None]).sum(1, keepdim=True)
+    beside = F.max_pool2d(level.abs(), BESIDE, 1, BESIDE // 2)
+    return blur(1 / (1 + (beside / MOST) ** 4), 0.01)
 
 
 def from_cloth(paint: Tensor, cloth: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,10 +135,10 @@ def blur(x: Tensor, radius: float) -> Tensor:
 
 
 def _shares(off: Tensor, shares: tuple[float, float]) -> Tensor:
-    """Of a difference of logarithms [B, 3, S, S] so much of its level and of its colour, none of it beyond MOST."""
+    """Of a difference of logarithms [B, 3, S, S] so much of its level and of its colour, and no more beyond MOST."""
     level = (off * off.new_tensor(_LUMINANCE)[:, None, None]).sum(1, keepdim=True)
-    colour = (off - level).clamp(-MOST, MOST)
-    return shares[0] * level.clamp(-MOST, MOST) + shares[1] * colour
+    lit = level / (1 + (level.detach() / MOST) ** 4)  # what is much darker is paint altogether
+    return shares[0] * lit + shares[1] * (off - level).clamp(-MOST, MOST)
 
 
 def _broad(off: Tensor, where: Tensor, radius: float) -> Tensor:

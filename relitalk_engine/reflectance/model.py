@@ -14,7 +14,7 @@ from ..lighting.light import Light
 from ..lighting.portrait import HAIR_OPEN
 from .albedo_texture import STAYS, Look, follow
 from .batch import Batch, calmed, pixels, shrink, small_batch, tensor
-from .evenness import CLOTHS, even
+from .evenness import CLOTHS, even, plain
 from .learned_light import BakedSphere, LearnedLight
 from .light_start import START_SIZE
 from .networks import FAlbedo, FCspec, FNormal, facing
@@ -166,7 +166,7 @@ class ReflectanceModel(nn.Module):
         start = hair.paint(matt(batch.image, shine).clamp_min(1e-6), least, through)
         evened = torch.zeros_like(start) if self.paper else even(start, batch, self.skin, self.cloth)
         started = (start * evened.exp()).clamp(1e-4, ALBEDO_MOST)
-        gain = evened + self.f_albedo(encoded, started)
+        gain = evened + self.f_albedo(encoded, started) * (1.0 if self.paper else plain(started, self.skin))
         albedo = (start * gain.exp()).clamp(1e-4, ALBEDO_MOST)
         return Decomposition(normal, delta, weight, gain, albedo, shade, shine + albedo.sqrt() * through, evened)
 
