@@ -70,8 +70,7 @@ def plain(start: Tensor, skin: Tensor) -> Tensor:
         [B, 1, S, S] 0..1.
     """
     away = start.detach().clamp(0.01, 2).log() - skin.log()[:, None, None]
-    level = (away * away.new_tensor(_LUMINANCE)[:, None, None]).sum(1, keepdim=True)
-    beside = F.max_pool2d(level.abs(), BESIDE, 1, BESIDE // 2)
+    beside = F.max_pool2d(_level(away, 1).abs(), BESIDE, 1, BESIDE // 2)
     return blur(1 / (1 + (beside / MOST) ** 4), 0.01)
 
 
@@ -136,7 +135,7 @@ def blur(x: Tensor, radius: float) -> Tensor:
 
 def _shares(off: Tensor, shares: tuple[float, float]) -> Tensor:
     """Of a difference of logarithms [B, 3, S, S] so much of its level and of its colour, and no more beyond MOST."""
-    level = (off * off.new_tensor(_LUMINANCE)[:, None, None]).sum(1, keepdim=True)
+    level = _level(off, 1)
     lit = level / (1 + (level.detach() / MOST) ** 4)  # what is much darker is paint altogether
     return shares[0] * lit + shares[1] * (off - level).clamp(-MOST, MOST)
 
@@ -148,5 +147,10 @@ def _broad(off: Tensor, where: Tensor, radius: float) -> Tensor:
 
 def _distance(off: Tensor) -> Tensor:
     """[..., 3] differences of logarithms to [...], level counting less than colour."""
-    level = (off * off.new_tensor(_LUMINANCE)).sum(-1)
-    return ((LEVEL * level).square() + (off - level[..., None]).square().sum(-1)).sqrt()
+    level = _level(off, -1)
+    return ((LEVEL * level[..., 0]).square() + (off - level).square().sum(-1)).sqrt()
+
+
+def _level(off: Tensor, dim: int) -> Tensor:
+    """What of a difference of logarithms is level; `dim`, of 3 colours, becomes 1."""
+    return (off.movedim(dim, -1) * off.new_tensor(_LUMINANCE)).sum(-1, keepdim=True).movedim(-1, dim)
