@@ -165,7 +165,6 @@ def against_truth(person: Person, truth: Path, base: VideoBase, frames: list[int
         frames: those that have passes.
     """
     source = bake(person.light, person.reflectance.specular_exponent())
-    light = np.asarray(person.light.sh, np.float32)
     fit = base.fit
     x, y, width, height = base.crop
 
@@ -174,11 +173,7 @@ def against_truth(person: Person, truth: Path, base: VideoBase, frames: list[int
             for index in frames:
                 rgb = base.rgb(index)
                 seen = observer.observe(index, rgb)
-                shadow = person.shadow.at(seen.hits, fit.rotation[index])
-                followed = person.albedo_at(seen.hits)
-                passes = person.reflectance.decompose(
-                    rgb, seen.normal, seen.alpha, seen.regions, shadow(light), followed
-                )
+                passes, shadow = person.decompose(rgb, seen, fit.rotation[index])
                 image = srgb_to_linear(rgb.astype(np.float32) / 255)
                 albedo = decompose(compose(image, passes, shadow), source).albedo
                 true = true_albedo(truth / "passes" / f"{index:05d}.exr")[y : y + height, x : x + width]

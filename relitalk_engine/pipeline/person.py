@@ -14,19 +14,20 @@ from ..face.backdrop import Backdrop
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from ..face.heads import load_head
-from ..face.observation import Observer
+from ..face.observation import Observation, Observer
 from ..face.surface.implicit import ImplicitSurface, MovedSurface
 from ..geometry.raster import Hits
 from ..geometry.surface import vertex_normals
 from ..geometry.visibility import transfer
 from ..lighting.light import Light
 from ..media.lossless import LosslessReader
-from ..reflectance.shadow import HeadShadow
+from ..reflectance.shadow import HeadShadow, PixelShadow
 from ..subject import Subject, read_tensors
 
 if TYPE_CHECKING:
     from ..reflectance.albedo_texture import AlbedoTexture
     from ..reflectance.model import ReflectanceModel
+    from ..reflectance.passes import FramePasses
     from ..speech.model import SpeechModel
     from ..synthesis.synthesis import Synthesis
 
@@ -146,6 +147,22 @@ class Person:
     def albedo_at(self, hits: Hits) -> np.ndarray | None:
         """What `ReflectanceModel.decompose` follows in a frame whose pixels see `hits`."""
         return None if self.albedo is None else self.albedo.at(hits, self.reflectance.size)
+
+    def decompose(self, rgb: np.ndarray, seen: Observation, rotation: np.ndarray) -> tuple[FramePasses, PixelShadow]:
+        """Decompose one frame under the clip's light, after the albedo texture.
+
+        Args:
+            rgb: [H, W, 3] uint8.
+            seen: what was observed of it.
+            rotation: [3, 3], head to camera.
+
+        Returns:
+            Its passes, and the head's shadow on itself.
+        """
+        shadow = self.shadow.at(seen.hits, rotation)
+        visible, followed = shadow(np.asarray(self.light.sh, np.float32)), self.albedo_at(seen.hits)
+        parts = seen.normal, seen.alpha, seen.regions
+        return self.reflectance.decompose(rgb, *parts, visible, followed), shadow
 
     @cached_property
     def synthesis(self) -> Synthesis:

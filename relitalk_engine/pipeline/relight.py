@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from ..events import Reporter
 from ..face.observation import Observer
 from ..media.audio import copy_as_wav, extract_audio
@@ -74,15 +72,11 @@ def decomposed(
     person: Person, base: Base, motion: Motion, observer: Observer, numbers: range
 ) -> Iterator[Picture]:
     """The footage's frames with their decomposition: kept ones read, others made."""
-    model, light = person.reflectance, np.asarray(person.light.sh, np.float32)
     for number in numbers:
         at = int(motion.order[number])
         rgb, found = base.rgb(at), base.known(at)
         if found is None:
-            seen = observer.observe(number, rgb)
-            shadow = person.shadow.at(seen.hits, motion.fit.rotation[number])
-            followed = person.albedo_at(seen.hits)
-            found = model.decompose(rgb, seen.normal, seen.alpha, seen.regions, shadow(light), followed)
+            found, shadow = person.decompose(rgb, observer.observe(number, rgb), motion.fit.rotation[number])
         else:
             shadow = person.shadow.at(observer.hits(number)[0], motion.fit.rotation[number])
         yield Picture(number, rgb, found, shadow, at)

@@ -233,7 +233,6 @@ def paint(
     person: Person, base: Base, motion: Motion, painter: Painter, observer: Observer, numbers: range
 ) -> Iterator[Picture]:
     """Paint and decompose the frames of a take, one by one."""
-    model, light = person.reflectance, np.asarray(person.light.sh, np.float32)
     for number in numbers:
         at = int(motion.order[number])
         rgb, known = base.rgb(at), base.known(at)
@@ -243,7 +242,5 @@ def paint(
             rgb = patch.onto(rgb)
             alpha = None if alpha is None else patch.onto_alpha(alpha)
         seen = observer.observe(number, rgb, motion.psi[number], alpha)
-        shadow = person.shadow.at(seen.hits, motion.fit.rotation[number])
-        followed = person.albedo_at(seen.hits)
-        found = model.decompose(rgb, seen.normal, seen.alpha, seen.regions, shadow(light), followed)
+        found, shadow = person.decompose(rgb, seen, motion.fit.rotation[number])
         yield Picture(number, rgb, found, shadow, at)

@@ -209,16 +209,12 @@ def _learn_reflectance(person: Person, options: TrainOptions, reporter: Reporter
 
 def _write_passes(person: Person, options: TrainOptions, reporter: Reporter) -> None:
     """Decompose every frame of the clip once, all after one albedo."""
-    fit, light, model = person.fit, person.light, person.reflectance
     with person.observer() as observer:
         if options.preset.reflectance.use_texture:
             solve_albedo(person, observer, reporter)
         for index in reporter.steps("passes", range(person.subject.info.frames)):
             rgb = person.frames[index]
-            seen = observer.observe(index, rgb)
-            visible = person.shadow.at(seen.hits, fit.rotation[index])(np.asarray(light.sh, np.float32))
-            followed = person.albedo_at(seen.hits)
-            found = model.decompose(rgb, seen.normal, seen.alpha, seen.regions, visible, followed)
+            found, _ = person.decompose(rgb, observer.observe(index, rgb), person.fit.rotation[index])
             write_frame_passes(person.subject.passes_dir, index, found)
     write_texture(person.subject.albedo_path, person)
 
