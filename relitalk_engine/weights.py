@@ -85,6 +85,17 @@ REGISTRY = (
         _TORCH,
     ),
     Weights(
+        "Wav2Lip (generator)",
+        "wav2lip_gan.pth",
+        "research use only",
+        "https://github.com/Rudrabha/Wav2Lip (Wav2Lip-SD-GAN.pt, which is wav2lip_gan.pth, or wav2lip.pth)",
+        "no built-in part: a further picture of the mouth for F_blend",
+        70_000_000,
+        _TORCH,
+        read_by="training, and the subjects trained with it",
+        or_file="wav2lip.pth",
+    ),
+    Weights(
         "HuBERT or wav2vec 2.0 (base)",
         "hubert_base.safetensors",
         "Apache-2.0",

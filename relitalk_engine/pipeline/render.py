@@ -15,15 +15,16 @@ from ..events import Reporter
 from ..face.observation import Observer
 from ..lighting.light import Light
 from ..lighting.rigs import load_light, olat
-from ..media.audio import audio_seconds, copy_as_wav
+from ..media.audio import audio_seconds, copy_as_wav, read_blocks
 from ..reflectance.passes import read_frame_passes
 from ..subject import Subject
+from ..synthesis.spoken import Spoken
 from ..synthesis.synthesis import Painter
 from ..take import PASSES, Placement, Take, TakeInfo
 from .base import Base, ClipBase, VideoBase, open_video
 from .curves import write_motion
 from .finish import Finisher, Picture, write_take
-from .motion import Motion, drive, name_missing_blinks, name_the_track, plan_motion, take_length
+from .motion import VOICE_RATE, Motion, drive, name_missing_blinks, name_the_track, plan_motion, take_length
 from .options import LightOptions, OutOptions, RenderOptions, Result
 from .person import Person
 
@@ -46,6 +47,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
     total = take_length(options.audio, person.subject.info.fps)
     frames = frame_range(options.out, total)
     lights = read_lights(options.light, person, reporter)
+    spoken = _spoken(person, options)
     name_the_track(options.audio, reporter)
     reporter.progress("voice", 0, 1)
     mouth = drive(person, options.audio, total, options.voice)
@@ -79,6 +81,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
             motion.fit,
             motion.psi,
             options.device,
+            spoken=spoken,
         )
         info = take_info("render", person, base, motion, frames, options.out, options.light, lights)
         info.audio = {"file": str(options.audio.resolve()), "seconds": round(audio_seconds(options.audio), 4)}
@@ -95,6 +98,17 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
             pictures = paint(person, base, motion, painter, observer, range(*frames))
             write_take(finisher, pictures, take, take.audio_path, reporter)
         return close(take, base, options.output)
+
+
+def _spoken(person: Person, options: RenderOptions) -> Spoken | None:
+    """The sound for Wav2Lip, where the subject was trained with it and the mouth follows the sound."""
+    voice = options.voice
+    if voice.motion_only or voice.motion is not None or not person.synthesis.wav2lip:
+        return None
+    sound = read_blocks(options.audio, VOICE_RATE)
+    return Spoken.of(
+        sound, person.subject.info.fps, options.device, voice.offset_ms / 1000, person.synthesis.wav2lip
+    )
 
 
 @contextlib.contextmanager

@@ -26,7 +26,9 @@ from ..reflectance.passes import read_frame_passes, write_frame_passes
 from ..speech.adapters import best_kind, listener
 from ..speech.training import train_speech
 from ..subject import Consent, Source, Subject, SubjectInfo
+from ..synthesis.spoken import Spoken
 from ..synthesis.training import train_synthesis
+from ..synthesis.wav2lip import checkpoint, load_wav2lip
 from .footage import find_hidden, fit_footage, ingest
 from .motion import name_the_track
 from .options import Result, TrainOptions
@@ -54,6 +56,8 @@ def train(options: TrainOptions, reporter: Reporter) -> Result:
     if options.resume and (options.output / "subject.json").is_file():
         finished = Subject.open(options.output)
         return _result(finished)
+    if (own := checkpoint()) is not None:
+        load_wav2lip(own)  # a wrong file is said now, not after minutes
     subject = _begin(options, reporter)
     person = Person(subject, options.device)
     stages = {
@@ -221,7 +225,9 @@ def _write_passes(person: Person, options: TrainOptions, reporter: Reporter) -> 
 
 def _learn_synthesis(person: Person, options: TrainOptions, reporter: Reporter) -> None:
     """F_local and F_blend on the clip."""
-    subject = person.subject
+    subject, spoken = person.subject, None
+    if subject.audio_path.exists():
+        spoken = Spoken.of(read_blocks(subject.audio_path, VOICE_RATE), subject.info.fps, options.device)
     synthesis = train_synthesis(
         person.head,
         person.fit,
@@ -233,9 +239,12 @@ def _learn_synthesis(person: Person, options: TrainOptions, reporter: Reporter) 
         options.seed,
         options.device,
         subject.checkpoint_path,
+        spoken,
         reporter=reporter,
     )
     add_weights(subject, synthesis.tensors())
+    if synthesis.wav2lip:
+        subject.info.metrics["wav2lip"] = synthesis.wav2lip
 
 
 def _write_report(person: Person, options: TrainOptions, reporter: Reporter) -> None:

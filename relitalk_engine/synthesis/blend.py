@@ -18,20 +18,22 @@ class FBlend(nn.Module):
     Source: Qiu et al. 2023, section 3.1; Ronneberger et al. 2015.
     """
 
-    def __init__(self, layers: int, channels: int = 24):
-        """``layers`` retrieved mouths; ``channels`` of the first level, the deeper ones have more."""
+    def __init__(self, layers: int, channels: int = 24, spoken: int = 0):
+        """``layers`` retrieved mouths; ``channels`` of the first level, the deeper ones have more; ``spoken`` ones."""
         super().__init__()
-        self.layers = layers
+        self.layers, self.spoken = layers, spoken
         first = max(8, 8 * round(channels / 12))
         widths = [first, channels, 2 * channels, 2 * channels, 3 * channels, 3 * channels]
-        self.head = Unit(4 + 4 + GUIDES + LAYER * layers, widths[0])
+        self.head = Unit(4 + 4 + GUIDES + LAYER * layers + spoken, widths[0])
         self.down = nn.ModuleList([Unit(a, b, 3, 2) for a, b in zip(widths, widths[1:], strict=False)])
         self.bottom = nn.ModuleList([Unit(widths[-1], widths[-1], 3, 1, d) for d in (1, 2)])
         self.dilated = nn.ModuleList([Unit(widths[level], widths[level], 3, 1, 2) for level in (2, 3, 4)])
         self.up = nn.ModuleList([Unit(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)])
         self.tail = silent(convolution(widths[0], layers + 4))
 
-    def forward(self, base: Tensor, painted: Tensor, guides: Tensor, layers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, base: Tensor, painted: Tensor, guides: Tensor, layers: Tensor, spoken: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Join.
 
         Args:
@@ -39,12 +41,16 @@ class FBlend(nn.Module):
             painted: [B, 4, S, S] F_local's picture, and its share.
             guides: [B, 6, S, S].
             layers: [B, K, 5, S, S].
+            spoken: [B, 4, S, S] of `spoken.Speaker.crop`, where it was made for that; none: nothing is known of it.
 
         Returns:
             Logits [B, K, S, S] of the mouths around the driven area; what is added to the RGB [B, 3, S, S]; what is
             added to the matte [B, 1, S, S].
         """
-        x = self.head(torch.cat([base, painted, guides, centred(layers)], 1))
+        seen = [base, painted, guides, centred(layers)]
+        if self.spoken:
+            seen.append(base.new_zeros(len(base), self.spoken, *base.shape[2:]) if spoken is None else spoken)
+        x = self.head(torch.cat(seen, 1))
         skips = []
         for level, layer in enumerate(self.down):
             if level >= 2:

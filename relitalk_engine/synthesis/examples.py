@@ -13,6 +13,7 @@ from .align import rim_flow, shifted
 from .bank import Bank, Driven
 from .boxes import Boxes, inside
 from .retrieval import Plan
+from .spoken import CHANNELS, Speaker
 
 HEADROOM = 1.25
 """Encoded, light-normalised colours reach up to this."""
@@ -33,6 +34,7 @@ class Example:
         removed: [1, 1, S, S] the removed area, within the image.
         guides: [1, 6, S, S].
         layers: [1, K, 5, S, S].
+        spoken: [1, 4, S, S] of `spoken.Speaker.crop`; None: there is no Wav2Lip.
     """
 
     true: Tensor
@@ -41,6 +43,12 @@ class Example:
     removed: Tensor
     guides: Tensor
     layers: Tensor
+    spoken: Tensor | None = None
+
+    @property
+    def inputs(self) -> tuple[Tensor | None, ...]:
+        """What `Networks.forward` takes."""
+        return self.true[:, :3], self.known, self.driven, self.guides, self.layers, self.spoken
 
     @property
     def weight(self) -> Tensor:
@@ -76,8 +84,12 @@ class Examples:
         size: int,
         reporter: Reporter,
         device: str = "cpu",
+        speaker: Speaker | None = None,
     ):
-        """Cut and warp `frames`; `plan` and `boxes` cover all frames of the bank; `device` may cast the rays."""
+        """Cut and warp `frames`; `plan` and `boxes` cover all frames of the bank; `device` may cast the rays.
+
+        `speaker` has the clip's own sound, where Wav2Lip is to paint it.
+        """
         fit, motion = bank.fit, bank.motion
         layers = plan.source.shape[1]
         shape = (len(frames), size, size)
@@ -85,6 +97,7 @@ class Examples:
         self._masks = np.empty((*shape, 3), np.uint8)
         self._guides = np.empty((*shape, 6), np.int8)
         self._layers = np.empty((len(frames), layers, size, size, 5), np.uint8)
+        self._spoken = np.empty((*shape, CHANNELS), np.uint8) if speaker else None
         for n, frame in enumerate(reporter.steps("mouths", frames, len(frames))):
             driven = Driven(bank.head, fit, motion, int(frame), bank.light, size, device)
             rgba, _ = bank.frame(int(frame))
@@ -101,6 +114,8 @@ class Examples:
             if layers:
                 small = np.stack([driven.shrink(layer) for layer in found])
                 self._layers[n] = _pack(shifted(small, rim_flow(true[..., :3], known, small)))
+            if speaker and self._spoken is not None:
+                self._spoken[n] = _pack(speaker.crop(driven, int(frame), rgba[..., :3]))
 
     def __len__(self) -> int:
         return len(self._true)
@@ -116,7 +131,11 @@ class Examples:
         layers[:, :, :3] *= HEADROOM
         masks = tensor(self._masks, 1 / 255)
         guides = tensor(self._guides, 1 / 127)
-        return Example(true, masks[:, 0:1], masks[:, 1:2], masks[:, 2:3], guides, layers)
+        spoken = None
+        if self._spoken is not None:
+            spoken = tensor(self._spoken, 1 / 255)
+            spoken[:, :3] *= HEADROOM
+        return Example(true, masks[:, 0:1], masks[:, 1:2], masks[:, 2:3], guides, layers, spoken)
 
 
 def _pack(pixels: np.ndarray) -> np.ndarray:
@@ -127,7 +146,12 @@ def _pack(pixels: np.ndarray) -> np.ndarray:
 
 
 def network_inputs(
-    driven: Driven, base: np.ndarray, known: np.ndarray, box: np.ndarray, layers: np.ndarray
+    driven: Driven,
+    base: np.ndarray,
+    known: np.ndarray,
+    box: np.ndarray,
+    layers: np.ndarray,
+    spoken: np.ndarray | None = None,
 ) -> tuple[Tensor, ...]:
     """What `Networks.forward` takes, for one frame at drive time.
 
@@ -137,11 +161,13 @@ def network_inputs(
         known: [S, S].
         box: the driven box.
         layers: [K, S, S, 5].
+        spoken: [S, S, 4] of `spoken.Speaker.crop`, where there is one.
     """
 
     def tensor(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, -3)))[None].float()
 
     area = inside(box, driven.view, driven.size)[..., None]
-    return tensor(base), tensor(known[..., None]), tensor(area), tensor(driven.guides.planes), tensor(layers)
+    seen = [base, known[..., None], area, driven.guides.planes, layers]
+    return tuple(map(tensor, seen if spoken is None else [*seen, spoken]))
 

@@ -52,15 +52,26 @@ class Networks(nn.Module):
     Training sets it by frames that were held out: no clip is painted worse than its real mouths show it.
     """
 
-    def __init__(self, layers: int, channels: int, blend: bool = True):
-        """``layers`` retrieved mouths a frame, ``channels`` of the first levels; F_blend may be left out."""
+    def __init__(self, layers: int, channels: int, blend: bool = True, spoken: int = 0):
+        """``layers`` retrieved mouths a frame, ``channels`` of the first levels; F_blend may be left out.
+
+        F_blend sees ``spoken`` further channels, those of a user's Wav2Lip.
+        """
         super().__init__()
-        self.layers = layers
+        self.layers, self.spoken = layers, spoken
         self.local = FLocal(layers, channels)
-        self.blend = FBlend(layers, channels) if blend else None
+        self.blend = FBlend(layers, channels, spoken) if blend else None
         self.register_buffer("gain", torch.ones(2))
 
-    def forward(self, base: Tensor, known: Tensor, driven: Tensor, guides: Tensor, layers: Tensor) -> Recipe:
+    def forward(
+        self,
+        base: Tensor,
+        known: Tensor,
+        driven: Tensor,
+        guides: Tensor,
+        layers: Tensor,
+        spoken: Tensor | None = None,
+    ) -> Recipe:
         """Both, one after the other.
 
         Args:
@@ -69,6 +80,7 @@ class Networks(nn.Module):
             driven: [B, 1, S, S] the driven area.
             guides: [B, 6, S, S].
             layers: [B, K, 5, S, S].
+            spoken: as `FBlend.forward`.
         """
         size = guides.shape[-1]
         top, left, side = local_square(size)
@@ -87,7 +99,9 @@ class Networks(nn.Module):
         if self.blend is None:
             ring_logits, ring_added, matte = layers[:, :, 4] * 0, base * 0, known * 0
         else:
-            ring_logits, ring_added, matte = self.blend(torch.cat([base * known, known], 1), shown, guides, layers)
+            ring_logits, ring_added, matte = self.blend(
+                torch.cat([base * known, known], 1), shown, guides, layers, spoken
+            )
         ring_added, matte = correct * ring_added, correct * matte
         _, ring = mix(layers, choose * ring_logits, -1)
         weights = share * F.pad(weights, around) + (1 - share) * ring

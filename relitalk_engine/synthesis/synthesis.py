@@ -21,6 +21,7 @@ from .motion import Motion
 from .networks import Networks
 from .retrieval import plan
 from .rim import close_rim
+from .spoken import CHANNELS, Speaker, Spoken
 
 
 @dataclass
@@ -32,12 +33,14 @@ class Synthesis:
         light: the clip's light, as it is divided out.
         sweep: [P, E] the clip's extreme mouths.
         config: what it was trained with.
+        wav2lip: digest of the user's Wav2Lip that F_blend learned to see; empty: none.
     """
 
     networks: Networks
     light: SourceLight
     sweep: np.ndarray
     config: SynthesisConfig
+    wav2lip: str = ""
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For `weights.safetensors`, each name beginning with "synthesis."."""
@@ -47,6 +50,8 @@ class Synthesis:
         config = self.config
         shape = [config.size, config.channels, self.networks.layers, config.removed, config.driven]
         values["synthesis.shape"] = np.array(shape, np.float64)
+        if self.wav2lip:
+            values["synthesis.wav2lip"] = np.frombuffer(self.wav2lip.encode(), np.uint8).copy()
         return values
 
     @classmethod
@@ -61,7 +66,8 @@ class Synthesis:
             prefix = "synthesis.net."
             state = {k[len(prefix):]: torch.from_numpy(v.copy()) for k, v in values.items() if k.startswith(prefix)}
             blend = any(name.startswith("blend.") for name in state)
-            networks = Networks(int(layers), int(channels), blend)
+            wav2lip = bytes(values.get("synthesis.wav2lip", b"")).decode("ascii")
+            networks = Networks(int(layers), int(channels), blend, CHANNELS if wav2lip else 0)
             networks.load_state_dict(state)
             sh, sweep = values["synthesis.light"], values["synthesis.sweep"]
         except (KeyError, ValueError, RuntimeError) as error:
@@ -72,7 +78,7 @@ class Synthesis:
             size=int(size), channels=int(channels), removed=float(removed), driven=float(driven),
             neighbours=int(layers), retrieval=layers > 0, normalised=len(sh) > 0, blend=blend,
         )  # fmt: skip
-        return cls(networks, SourceLight(sh if len(sh) else None), sweep, config)
+        return cls(networks, SourceLight(sh if len(sh) else None), sweep, config, wav2lip)
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ class Painter:
         psi: [T, E] driven actions.
         device: torch device.
         keep: frames of the clip to hold in memory.
+        spoken: the take's sound, where Wav2Lip paints it for F_blend.
     """
 
     def __init__(
@@ -130,6 +137,7 @@ class Painter:
         psi: np.ndarray,
         device: str = "cpu",
         keep: int = 24,
+        spoken: Spoken | None = None,
     ):
         """Plan the whole take."""
         self.head, self.fit, self.device = head, fit, device
@@ -143,6 +151,8 @@ class Painter:
         layers = synthesis.networks.layers
         self.plan = plan(self.motion, bank_motion, max(layers, 1), clip.valid)
         self._layers = layers
+        others = self.plan.source[:, -1, 0]
+        self._speaker = Speaker(spoken, self.bank, fit, self.boxes.removed, others) if spoken else None
         self._networks = synthesis.networks.to(device).eval()
 
     def paint(self, frame: int, rgb: np.ndarray, alpha: np.ndarray | None = None) -> Patch:
@@ -168,7 +178,8 @@ class Painter:
             small = np.stack([driven.shrink(layer) for layer in layers])
             flows = rim_flow(base, known, small)
             small = shifted(small, flows)
-        inputs = [t.to(self.device) for t in network_inputs(driven, base, known, driven_box, small)]
+        spoken = self._speaker.crop(driven, frame, rgb) if self._speaker else None
+        inputs = [t.to(self.device) for t in network_inputs(driven, base, known, driven_box, small, spoken)]
         with torch.inference_mode():
             recipe = self._networks(*inputs)
         weights, added, matte = (

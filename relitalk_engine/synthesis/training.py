@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from .losses import loss
 from .motion import Motion
 from .networks import Networks
 from .retrieval import Plan, plan
+from .spoken import CHANNELS, Speaker, Spoken
 from .synthesis import Synthesis
 
 MOST_EXAMPLES = 400
@@ -35,6 +37,8 @@ JUDGED = 12
 """Judge by about so many of them."""
 GAINS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (1.0, 0.5), (1.0, 1.0))
 """How far the networks may be followed: in choosing among mouths, in correcting them."""
+UNHEARD = 0.1
+"""Share of the steps in which Wav2Lip's mouths are not seen: a take may have none."""
 KEEP_EVERY = 30.0
 """Seconds between checkpoints."""
 
@@ -50,6 +54,7 @@ def train_synthesis(
     seed: int = 0,
     device: str = "cpu",
     checkpoint: Path | None = None,
+    spoken: Spoken | None = None,
     *,
     reporter: Reporter,
 ) -> Synthesis:
@@ -66,6 +71,7 @@ def train_synthesis(
         seed: of weights and order.
         device: torch device.
         checkpoint: file to keep the training in, and to take it up from.
+        spoken: the clip's own sound, where Wav2Lip's mouths are to be seen by F_blend.
         reporter: hears the progress and may cancel; a cancelled training is kept in `checkpoint`.
 
     Returns:
@@ -76,25 +82,28 @@ def train_synthesis(
     sweep = mouth_sweep(motion, head.mouth_actions)
     layers = config.neighbours if config.retrieval else 0
     torch.manual_seed(seed)
-    networks = Networks(layers, config.channels, config.blend).to(device, memory_format=torch.channels_last)
-    synthesis = Synthesis(networks, light, sweep, config)
+    spoken = spoken if config.blend else None
+    networks = Networks(layers, config.channels, config.blend, CHANNELS if spoken else 0)
+    networks = networks.to(device, memory_format=torch.channels_last)
+    synthesis = Synthesis(networks, light, sweep, config, spoken.digest if spoken else "")
     optimizer = torch.optim.AdamW(networks.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=0.02)
     budget = Budget(config)
     if checkpoint:
-        _take_up(checkpoint, networks, optimizer, config, budget)
+        _take_up(checkpoint, networks, optimizer, _shape(synthesis), budget)
     if budget.share >= 1:
         return synthesis
 
     size = config.size
-    count = int(min(MOST_EXAMPLES, max(8, MEMORY / (size * size * (13 + 5 * layers))), len(fit)))
+    count = int(min(MOST_EXAMPLES, max(8, MEMORY / (size * size * (13 + 5 * layers + networks.spoken))), len(fit)))
     frames = np.unique(np.linspace(0, len(fit) - 1, count).round().astype(int))
     frames = frames[fit.valid[frames]] if fit.valid[frames].any() else frames
     bank = Bank(head, fit, motion, light, rgb, alpha, keep=max(64, min(len(fit), 256)))
     areas = boxes(head, fit, motion, sweep, config.removed, config.driven)
     shown = _strangers(motion, max(layers, 1), fit.valid, fps)
+    speaker = Speaker(spoken, bank, fit, areas.removed, shown.source[:, -1, 0]) if spoken else None
     if not layers:
         shown = Plan(shown.source[:, :0], shown.weight[:, :0], shown.cost)
-    examples = Examples(bank, areas, shown, frames, size, reporter, device)
+    examples = Examples(bank, areas, shown, frames, size, reporter, device, speaker)
     del bank
     seen, unseen = _hold_out(len(examples))
     trunk = face_trunk(device) if config.perceptual > 0 else None
@@ -109,8 +118,10 @@ def train_synthesis(
                 group["lr"] = config.learning_rate * _rate(budget.step, share)
             order = np.random.default_rng([seed, budget.step])
             example = examples.batch(order.choice(seen, config.batch), device)
+            if spoken and order.random() < UNHEARD:
+                example = replace(example, spoken=None)
             with torch.autocast("cuda", torch.bfloat16, enabled=graphics):
-                recipe = networks(example.true[:, :3], example.known, example.driven, example.guides, example.layers)
+                recipe = networks(*example.inputs)
             joint = share * budget.steps >= config.steps_local
             total = loss(recipe, example, config, trunk, joint=joint)
             optimizer.zero_grad(set_to_none=True)
@@ -119,17 +130,17 @@ def train_synthesis(
             optimizer.step()
             budget.step += 1
             if checkpoint and time.monotonic() - kept > KEEP_EVERY:
-                _keep(checkpoint, networks, optimizer, budget, config)
+                _keep(checkpoint, networks, optimizer, budget, _shape(synthesis))
                 kept = time.monotonic()
     except Cancelled:
         if checkpoint:
-            _keep(checkpoint, networks, optimizer, budget, config)
+            _keep(checkpoint, networks, optimizer, budget, _shape(synthesis))
         raise
     reporter.progress("synthesis", budget.steps, budget.steps)
     if layers and len(unseen):
         _set_gain(networks, examples, unseen, config, trunk, device)
     if checkpoint:
-        _keep(checkpoint, networks, optimizer, budget, config)
+        _keep(checkpoint, networks, optimizer, budget, _shape(synthesis))
     return synthesis
 
 
@@ -200,7 +211,7 @@ def _set_gain(
         total = 0.0
         for index in unseen:
             example = examples.batch(np.array([index]), device)
-            recipe = networks(example.true[:, :3], example.known, example.driven, example.guides, example.layers)
+            recipe = networks(*example.inputs)
             total += float(loss(recipe, example, config, trunk, joint=True))
         best = min(best, (total, gain))
     networks.gain.copy_(torch.tensor(best[1]))
@@ -211,15 +222,14 @@ def _rate(step: int, share: float) -> float:
     return min(1.0, (step + 1) / 20) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * share)))
 
 
-def _shape(config: SynthesisConfig) -> str:
+def _shape(synthesis: Synthesis) -> str:
     """What must agree for a training to be taken up."""
-    layers = config.neighbours if config.retrieval else 0
-    return f"{config.size} {config.channels} {layers} {config.normalised} {config.blend}"
+    config, layers = synthesis.config, synthesis.networks.layers
+    shape = f"{config.size} {config.channels} {layers} {config.normalised} {config.blend}"
+    return f"{shape} {synthesis.wav2lip}".rstrip()
 
 
-def _keep(
-    path: Path, networks: Networks, optimizer: torch.optim.AdamW, budget: Budget, config: SynthesisConfig
-) -> None:
+def _keep(path: Path, networks: Networks, optimizer: torch.optim.AdamW, budget: Budget, shape: str) -> None:
     """Write the training's state beside its place and move it in."""
     import os
 
@@ -229,13 +239,11 @@ def _keep(
     for n, state in optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{n}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()}
     beside = path.with_name(path.name + ".new")
-    save_file(tensors, str(beside), {"step": str(budget.step), "spent": f"{budget.spent:.1f}", "shape": _shape(config)})
+    save_file(tensors, str(beside), {"step": str(budget.step), "spent": f"{budget.spent:.1f}", "shape": shape})
     os.replace(beside, path)
 
 
-def _take_up(
-    path: Path, networks: Networks, optimizer: torch.optim.AdamW, config: SynthesisConfig, budget: Budget
-) -> None:
+def _take_up(path: Path, networks: Networks, optimizer: torch.optim.AdamW, shape: str, budget: Budget) -> None:
     """Load a kept training; nothing where there is none that fits."""
     from safetensors import SafetensorError, safe_open
 
@@ -244,7 +252,7 @@ def _take_up(
     try:
         with safe_open(str(path), "pt") as file:
             meta = file.metadata() or {}
-            if meta.get("shape") != _shape(config):
+            if meta.get("shape") != shape:
                 return
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError):
