@@ -106,6 +106,16 @@ REGISTRY = (
         or_file="hubert_base.pt",
     ),
     Weights(
+        "VOCA (its .index; its .data-00000-of-00001 beside it)",
+        "gstep_52280.model.index",
+        "VOCA licence, non-commercial",
+        "https://voca.is.tue.mpg.de",
+        "F_mesh",
+        1_000,
+        read_by="training where DeepSpeech's logits lie beside the clip, and the subjects trained with it",
+        or_file="voca.index",
+    ),
+    Weights(
         "FLAME 2020 or 2023",
         "flame.pkl",
         "FLAME licence; 2023 Open: CC BY 4.0",

@@ -23,12 +23,13 @@ from ..media.audio import extract_audio, read_blocks
 from ..media.lossless import LosslessReader
 from ..reflectance.decompose import ClipFrame, train_reflectance
 from ..reflectance.passes import read_frame_passes, write_frame_passes
-from ..speech.adapters import best_kind, listener
+from ..speech import voca
+from ..speech.adapters import LOGITS, best_kind, listener
 from ..speech.training import train_speech
 from ..subject import Consent, Source, Subject, SubjectInfo
+from ..synthesis import wav2lip
 from ..synthesis.spoken import Spoken
 from ..synthesis.training import train_synthesis
-from ..synthesis.wav2lip import checkpoint, load_wav2lip
 from .footage import find_hidden, fit_footage, ingest
 from .motion import name_the_track
 from .options import Result, TrainOptions
@@ -56,8 +57,7 @@ def train(options: TrainOptions, reporter: Reporter) -> Result:
     if options.resume and (options.output / "subject.json").is_file():
         finished = Subject.open(options.output)
         return _result(finished)
-    if (own := checkpoint()) is not None:
-        load_wav2lip(own)  # a wrong file is said now, not after minutes
+    _check_own_weights(options, reporter)
     subject = _begin(options, reporter)
     person = Person(subject, options.device)
     stages = {
@@ -74,6 +74,27 @@ def train(options: TrainOptions, reporter: Reporter) -> Result:
             subject.mark_done(name)
     person.frames.close()
     return _result(subject.finish(options.output))
+
+
+def _check_own_weights(options: TrainOptions, reporter: Reporter) -> None:
+    """Say what of the user's own weights is wrong or has to be left out: now, not after minutes."""
+    if (own := wav2lip.checkpoint()) is not None:
+        wav2lip.load_wav2lip(own)
+    if (own := voca.checkpoint()) is None:
+        return
+    voca.load_voca(own)
+    kind = _hearing(options)
+    if kind.startswith(voca.KIND):
+        listener(kind, options.video)  # reads its logits
+    else:
+        reporter.warning(
+            f"VOCA is here and cannot be used: it needs DeepSpeech's logits, {options.video.with_suffix(LOGITS).name}"
+            " beside the clip, and the whole of the clip. The built-in F_mesh is used instead."
+        )
+
+
+def _hearing(options: TrainOptions) -> str:
+    return best_kind(options.video, whole=not options.start and options.duration is None)
 
 
 def _result(subject: Subject) -> Result:
@@ -167,7 +188,7 @@ def _learn_speech(person: Person, options: TrainOptions, reporter: Reporter) -> 
     if not subject.audio_path.exists():
         return
     name_the_track(options.video, reporter)
-    kind = best_kind(options.video, whole=not options.start and options.duration is None)
+    kind = _hearing(options)
     try:
         blocks = read_blocks(subject.audio_path, VOICE_RATE)
         features = listener(kind, options.video).extract(blocks, subject.info.fps, subject.info.frames)
@@ -186,6 +207,8 @@ def _learn_speech(person: Person, options: TrainOptions, reporter: Reporter) -> 
     if model.held is not None:
         subject.info.metrics["speech_opening"] = round(model.held.opening, 4)
         subject.info.metrics["speech_width"] = round(model.held.width, 4)
+    if kind.startswith(voca.KIND):
+        subject.info.metrics["voca"] = kind.removeprefix(f"{voca.KIND}-")
 
 
 def _learn_reflectance(person: Person, options: TrainOptions, reporter: Reporter) -> None:

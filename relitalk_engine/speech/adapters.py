@@ -21,15 +21,15 @@ DEEP = 48
 LOGITS = ".logits.npy"
 """Ending of the file of logits, after the sound's own name."""
 
-KINDS = ("phones", "transformer", "logits")
-"""Ways to hear; a subject keeps the one that it was trained with."""
+KINDS = ("phones", "transformer", "logits", "voca")
+"""Ways to hear; a subject keeps the one that it was trained with, and of the last which checkpoint."""
 
 
 def listener(kind: str, sound: Path, transcript: str = "") -> SpeechFeatures:
     """The ears of one kind, for one sound.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `KINDS`, the last with its checkpoint's digits.
         sound: the file that will be heard.
         transcript: what is said, where it is known.
 
@@ -41,18 +41,24 @@ def listener(kind: str, sound: Path, transcript: str = "") -> SpeechFeatures:
         return TransformerFeatures(plain, checkpoint())
     if kind == "logits":
         return LogitFeatures(plain, logits_file(sound))
+    if kind.startswith("voca"):
+        from . import voca
+
+        return voca.VocaFeatures(plain, logits_file(sound), weights=voca.wanted(kind))
     return plain
 
 
 def best_kind(sound: Path, whole: bool = True) -> str:
-    """The surest kind of hearing that can be had for a sound: its logits, a checkpoint, or the built-in ears.
+    """The surest kind of hearing that can be had for a sound: VOCA or its logits, a checkpoint, or the built-in ears.
 
     Args:
         sound: the file.
         whole: all of it will be heard; logits are of no use for a part.
     """
+    from . import voca
+
     if whole and sound.with_suffix(LOGITS).is_file():
-        return "logits"
+        return voca.kind() or "logits"
     return "transformer" if _checkpoint() is not None else "phones"
 
 

@@ -80,6 +80,8 @@ class LipMesh:
     Source: visemes with dominance, Cohen & Massaro 1993.
     """
 
+    ways: tuple[str, ...] = WAYS
+
     def __init__(self, lips: Lips, layout: Layout) -> None:
         self.lips = lips
         self.layout = layout

@@ -11,8 +11,9 @@ import numpy as np
 from ..errors import ReliTalkError
 from . import visemes
 from .features import Layout, PhoneFeatures
-from .lip_mesh import WAYS, LipMesh, Lips
+from .lip_mesh import LipMesh, Lips
 from .regression import Inputs, Kernel, Scaling
+from .voca import mesh_of
 
 if TYPE_CHECKING:
     from ..face.head_model import HeadModel
@@ -32,8 +33,8 @@ TABLES = ("mean", "to_psi", "generic", "gain", "rest", "closed", "most")
 KERNEL = ("weights", "anchors", "dual", "mean")
 """The same of its regression."""
 
-ANYONE = (0.25, 0.25, 0.5)
-"""Shares of `lip_mesh.WAYS` in the mouth of anyone: English is sure by words, and no language is mute."""
+ANYONE = {"words": 0.25, "sound": 0.25, "ear": 0.5, "voca": 1.0}
+"""Shares of a mesh's ways in the mouth of anyone: English is sure by words, and no language is mute."""
 
 TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.35, 0.6), (0.45, 0.7)
 """Belief in p, b or m from which the lips begin to meet, and at which they touch; the ear is wrong more often."""
@@ -202,13 +203,14 @@ class SpeechModel:
         layout = Layout(tuple(bytes(data["phones"]).decode("ascii").split(",")), deep)
         if layout.width != columns:
             raise ValueError(f"{columns} columns of speech features, this engine has {layout.width}")
-        mesh = LipMesh(Lips.of(head, beta), layout)
+        part, kind = (bytes(data[k]).decode("ascii") for k in ("part", "kind"))
+        mesh = mesh_of(kind)(Lips.of(head, beta), layout)
         if data["mean"].shape != (len(mesh.lips.actions),):
             raise ValueError(f"{len(data['mean'])} mouth actions, the head has {len(mesh.lips.actions)}")
         numerator, denominator = (int(x) for x in data["fps"])
         mean, to_psi, generic, gain, rest, closed, most = (data[name] for name in TABLES)
         model = cls(mesh, Fraction(numerator, denominator), mean, to_psi, generic, gain, rest, closed, most)
-        model.part, model.kind = (bytes(data[k]).decode("ascii") for k in ("part", "kind"))
+        model.part, model.kind = part, kind
         if "held" in data:
             opening, width, network, steps = (float(x) for x in data["held"])
             model.held = Held(opening, width, network, int(steps))
@@ -235,7 +237,7 @@ def see(features: np.ndarray, mesh: LipMesh, part: str = "both") -> Inputs:
     """
     layout = mesh.layout
     traits = visemes.traits(layout.phones)
-    lips = np.concatenate([mesh.coordinates(mesh.vertices(features, way)) for way in WAYS], 1)
+    lips = np.concatenate([mesh.coordinates(mesh.vertices(features, way)) for way in mesh.ways], 1)
     spoken = features[:, layout.spoken][:, len(visemes.ACTIONS) :]
     said = np.concatenate([features[:, layout.understood] @ traits, features[:, layout.heard] @ traits, spoken], 1)
     voice = features[:, [layout.voicing, layout.speech]]
@@ -249,7 +251,8 @@ def see(features: np.ndarray, mesh: LipMesh, part: str = "both") -> Inputs:
 
 def anyone(features: np.ndarray, mesh: LipMesh) -> np.ndarray:
     """Mouth actions [T, M] that F_mesh asks of anyone, for f_pho [T, F]."""
-    return np.tensordot(ANYONE, [mesh.actions(features, way) for way in WAYS], 1).astype(np.float32)
+    shares, mouths = zip(*((ANYONE[way], mesh.actions(features, way)) for way in mesh.ways), strict=True)
+    return np.tensordot(shares, mouths, 1).astype(np.float32)
 
 
 def contact(features: np.ndarray, layout: Layout) -> np.ndarray:

@@ -11,9 +11,10 @@ import numpy as np
 from ..config import SpeechConfig
 from ..errors import ReliTalkError
 from .features import PhoneFeatures
-from .lip_mesh import LipMesh, Lips
+from .lip_mesh import Lips
 from .model import MOTIONS, Held, SpeechModel, anyone, quietness, see
 from .regression import Kernel
+from .voca import mesh_of
 
 if TYPE_CHECKING:
     from ..events import Reporter
@@ -77,7 +78,7 @@ def train_speech(
             "Give a longer clip in which the face can be seen while it speaks.",
         )
     plain = PhoneFeatures().layout
-    mesh = LipMesh(Lips.of(head, beta), replace(plain, deep=features.shape[1] - plain.width))
+    mesh = mesh_of(kind)(Lips.of(head, beta), replace(plain, deep=features.shape[1] - plain.width))
     inputs = see(features, mesh, part)
     mean, to_psi, to_motion, motion = _motions(psi, mesh.lips, rows)
     others = (anyone(features, mesh) - mean) @ to_motion

@@ -60,3 +60,31 @@ def test_a_subject_learns_with_wav2lip_and_is_driven_with_it(
     code, events = run(*words, "-o", tmp_path / "lost")
     assert code == 2 and "trained with the Wav2Lip weights" in events[-1]["message"]
     assert not list(tmp_path.glob("lost*"))
+
+
+def test_voca_takes_the_place_of_f_mesh_where_deepspeechs_logits_are(
+    weights, subject, run, tmp_path, sample_clip, sample_voice, tiny_preset, voca_arrays, write_bundle
+):
+    write_bundle(weights / "voca.index", voca_arrays)
+    clip, voice = (shutil.copy(path, tmp_path) for path in (sample_clip, sample_voice))
+    place = taken_back(subject, tmp_path / "voca.relitalk", "speech", "report")
+    words = ("train", clip, "-o", place, "--preset", tiny_preset, "--resume")
+    code, events = run(*words)
+    assert code == 0, events[-1]
+    assert any("sample.logits.npy" in event.get("message", "") for event in events if event["event"] == "warning")
+    assert "voca" not in Subject.open(place).info.metrics
+    shutil.rmtree(place)
+    taken_back(subject, place, "speech", "report")
+    logits = np.random.default_rng(0).normal(0, 3, (100, 29)).astype(np.float32)
+    np.save(tmp_path / "sample.logits.npy", logits)
+    code, events = run(*words)
+    assert code == 0 and not any(event["event"] == "warning" and "VOCA" in event["message"] for event in events)
+    assert len(Subject.open(place).info.metrics["voca"]) == 8
+    words = ("render", place, "--audio", voice, "--motion-only")
+    code, events = run(*words, "-o", tmp_path / "take")
+    assert code == 2 and "sentence.logits.npy is not there" in events[-1]["message"]
+    np.save(tmp_path / "sentence.logits.npy", logits)
+    code, events = run(*words, "-o", tmp_path / "take")
+    assert code == 0, events[-1]
+    heard = np.load(tmp_path / "take" / "motion.npz")
+    assert np.ptp(heard["psi"], axis=0).max() > 0.01
