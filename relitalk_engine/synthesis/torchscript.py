@@ -61,6 +61,10 @@ def _tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: Any) -
     return torch.as_strided(storage, size, stride, offset)
 
 
+def _untyped(value: Any, *_: Any) -> Any:
+    return value
+
+
 class _Reader(pickle.Unpickler):
     """Makes modules and tensors, and refuses all else."""
 
@@ -75,6 +79,8 @@ class _Reader(pickle.Unpickler):
             return _tensor
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
+        if module == "torch.jit._pickle":  # lists and tables with the type that they have in the code
+            return _untyped
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
         raise pickle.UnpicklingError(f"{module}.{name} is refused")
