@@ -30,6 +30,8 @@ class Weights:
     """The part of this version that reads it; empty: none does yet."""
     or_file: str = ""
     """Another name that it may have there."""
+    beside: str = ""
+    """Ending, in place of its own, of a second file that it needs; empty: none."""
     head: str = ""
     """The head model that it holds, as in a preset; empty: none."""
 
@@ -43,6 +45,9 @@ class Weights:
         path = self.path()
         if not path.exists():
             return ""
+        second = path.with_suffix(self.beside)
+        if self.beside and not second.is_file():
+            return f"{second.name} is not beside it"
         size = sum(part.stat().st_size for part in (path.iterdir() if path.is_dir() else (path,)))
         if size < self.least_bytes:
             return f"it holds {size} bytes, and {self.least_bytes} or more are expected"
@@ -88,7 +93,7 @@ REGISTRY = (
         "Wav2Lip (generator)",
         "wav2lip_gan.pth",
         "research use only",
-        "https://github.com/Rudrabha/Wav2Lip (Wav2Lip-SD-GAN.pt, which is wav2lip_gan.pth, or wav2lip.pth)",
+        "https://github.com/Rudrabha/Wav2Lip (there Wav2Lip-SD-GAN.pt and Wav2Lip-SD-NOGAN.pt)",
         "no built-in part: a further picture of the mouth for F_blend",
         70_000_000,
         _TORCH,
@@ -106,7 +111,7 @@ REGISTRY = (
         or_file="hubert_base.pt",
     ),
     Weights(
-        "VOCA (its .index; its .data-00000-of-00001 beside it)",
+        "VOCA (an .index file, its .data-00000-of-00001 beside it)",
         "gstep_52280.model.index",
         "VOCA licence, non-commercial",
         "https://voca.is.tue.mpg.de",
@@ -114,6 +119,7 @@ REGISTRY = (
         1_000,
         read_by="training where DeepSpeech's logits lie beside the clip, and the subjects trained with it",
         or_file="voca.index",
+        beside=".data-00000-of-00001",
     ),
     Weights(
         "FLAME 2020 or 2023",

@@ -35,3 +35,10 @@ def test_a_file_that_lacks_a_key_and_a_folder_that_lacks_files_are_told(weights)
     assert 'flame.npz has no "f"' in said("FLAME")
     assert "lacks generic_neutral_mesh.obj" in said("ICT-FaceKit")
     assert not look().problems  # the engine works without them
+
+
+def test_half_a_checkpoint_is_told(weights):
+    (weights / "voca.index").write_bytes(bytes(2000))
+    assert "voca.data-00000-of-00001 is not beside it. In use: F_mesh" in said("VOCA")
+    (weights / "voca.data-00000-of-00001").write_bytes(bytes(9))
+    assert "used by training where DeepSpeech's logits lie beside the clip" in said("VOCA")
