@@ -35,6 +35,8 @@ class FitConfig:
     """Weight of the pictures themselves; 0 leaves them out."""
     keyframes: int = 16
     """Frames whose pictures shape the head."""
+    refine: float = 1.0
+    """Weight of each frame's own picture in its pose and expression; 0 leaves it out."""
     focal: float = 0.0
     """Focal length in pixels of the clip; 0 estimates it."""
     distance: float = 1.2

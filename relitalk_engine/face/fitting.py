@@ -1,7 +1,8 @@
 """Whole-clip fit of the head: one shape, one camera, a pose and an expression per frame.
 
 Maximum a posteriori by Adam in torch, in three steps: all frames to the tracked landmarks, their depth and the outline;
-shape and light of a few frames to the pictures; all frames once more with that shape.
+shape and light of a few frames to the pictures; all frames once more with that shape. Then each frame's own picture
+refines its pose and expression.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from .head_model import HeadModel
 from .landmarks import Track, bridge
 from .solving.personal import personal_fields
 from .solving.photometric import Pictures, choose_frames
+from .solving.refine import refine
+from .solving.skin import Skin
 from .solving.solver import Solver, start
 from .solving.terms import Evidence
 from .solving.unknowns import View, rotations, start_poses
@@ -37,6 +40,7 @@ class HeadFit:
         landmarks: [T, 478, 2] tracked points, pixels of the crop.
         valid: [T] bool, False where the face was bridged.
         offset: [V, 3] what this face has beyond the head model's shapes, metres, head frame; zero where absent.
+        skin: how its skin looks, against which frames are held; None where no pictures were looked at.
     """
 
     beta: np.ndarray
@@ -49,6 +53,7 @@ class HeadFit:
     landmarks: np.ndarray
     valid: np.ndarray
     offset: np.ndarray | None = None
+    skin: Skin | None = None
 
     def __len__(self) -> int:
         return len(self.psi)
@@ -74,7 +79,8 @@ class HeadFit:
     def tensors(self) -> dict[str, np.ndarray]:
         """What `head.safetensors` holds."""
         offset = {} if self.offset is None else {"offset": self.offset.astype(np.float32)}
-        return offset | {
+        skin = {} if self.skin is None else {"skin": self.skin.looks, "skin_reach": self.skin.reach}
+        return offset | skin | {
             "beta": self.beta.astype(np.float32),
             "psi": self.psi.astype(np.float32),
             "rotation": self.rotation.astype(np.float32),
@@ -96,6 +102,7 @@ class HeadFit:
             size=(int(height), int(width)),
             valid=data["valid"].astype(bool),
             offset=data.get("offset"),
+            skin=Skin(data["skin"], data["skin_reach"]) if "skin" in data else None,
         )
 
     def select(self, frames: slice | np.ndarray) -> HeadFit:
@@ -128,12 +135,14 @@ def fit(
         upper_only: leave out mouth, jaw and outline (base footage whose mouth must not matter).
         fps: frames per second, to which smoothness in time refers.
         device: torch device.
-        frames: index to the crop's [H, W, 3] uint8 RGB; without it, or with `known`, the pictures are not looked at.
+        frames: index to the crop's [H, W, 3] uint8 RGB; without it the pictures are not looked at. With `known` they
+            place the head but do not shape it.
 
     Returns:
         The fit, mouth and jaw actions zero where `upper_only`.
     """
     view = _view(track, head, size, config, known)
+    model_head = head
     if known is not None and known.offset is not None:
         head = replace(head, template=(head.template + known.offset).astype(np.float32))
     fields = personal_fields(head)
@@ -158,7 +167,7 @@ def fit(
     landmarks = track.points
     if bad.any() and valid.any():
         landmarks = bridge([p if good else None for p, good in zip(landmarks, valid, strict=True)], least=0.0).points
-    return HeadFit(
+    fitted = HeadFit(
         beta=beta,
         psi=psi,
         rotation=rotations(u.turn).detach().cpu().numpy(),
@@ -169,7 +178,11 @@ def fit(
         landmarks=landmarks,
         valid=valid,
         offset=fields @ soft if known is None else known.offset,
+        skin=None if known is None else known.skin,
     )
+    if frames is None or not config.refine or (known is not None and known.skin is None):
+        return fitted
+    return refine(fitted, model_head, frames, config.refine, upper_only, fps, reporter)
 
 
 def _view(track: Track, head: HeadModel, size: tuple[int, int], config: FitConfig, known: HeadFit | None) -> View:

@@ -130,9 +130,13 @@ def open_video(
     size = footage.crop[3], footage.crop[2]
     with LosslessReader(scratch) as frames:
         track, cover = (footage.track, None) if mouth_matters else _follow_covered(person, frames, reporter)
+
+        def looked_at(index: int) -> np.ndarray:
+            return frames[index] if cover is None else cover(index, frames[index])[0]
+
         fitted = fit(
             track, person.head, size, person_fit_config(person), reporter, known=person.fit,
-            upper_only=not mouth_matters, fps=float(footage.fps), device=person.device,
+            upper_only=not mouth_matters, fps=float(footage.fps), device=person.device, frames=looked_at,
         )  # fmt: skip
         backdrop = find_backdrop(frames, reporter, cover)
     return VideoBase(footage, fitted, scratch, backdrop)

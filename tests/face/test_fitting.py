@@ -1,6 +1,8 @@
 """The head fitted to what is known: its own projections, and the sample clip."""
 
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from relitalk_engine.face.crop import find_crop
 from relitalk_engine.face.fitting import HeadFit, fit
 from relitalk_engine.face.landmarks import LIPS, OVAL, Track, track
 from relitalk_engine.face.observation import Observer
+from relitalk_engine.face.solving.refine import refine
 
 FRAMES = 30
 
@@ -37,6 +40,13 @@ def tracked(frames):
 def fitted(tracked, head, frames):
     """The head fitted to them."""
     return fit(tracked, head, frames[0].shape[:2], FitConfig(), Reporter(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def seen(tracked, head, frames):
+    """The same with every frame's own picture."""
+    config = FitConfig(iterations=60, photometric=0.0)
+    return fit(tracked, head, frames[0].shape[:2], config, Reporter(quiet=True), frames=frames.__getitem__)
 
 
 def projected(fitted, head, frame):
@@ -76,6 +86,18 @@ def test_a_fit_survives_its_tensors(fitted):
     again = HeadFit.from_tensors(fitted.tensors())
     assert again.size == fitted.size and abs(again.focal - fitted.focal) < 1e-2
     assert np.allclose(again.rotation, fitted.rotation) and again.valid.dtype == bool
+    assert again.skin is None
+
+
+def test_the_skin_survives_its_tensors(seen):
+    again = HeadFit.from_tensors(seen.tensors())
+    assert np.array_equal(again.skin.looks, seen.skin.looks) and np.array_equal(again.skin.reach, seen.skin.reach)
+
+
+def test_the_pictures_may_be_left_out(tracked, head, frames, seen):
+    config = FitConfig(iterations=60, photometric=0.0, refine=0.0)
+    blind = fit(tracked, head, seen.size, config, Reporter(quiet=True), frames=frames.__getitem__)
+    assert blind.skin is None and not np.array_equal(blind.rotation, seen.rotation)
 
 
 def test_the_upper_face_alone_gives_nearly_the_same_pose_whatever_the_mouth_does(fitted, tracked, head):
@@ -92,6 +114,31 @@ def test_the_upper_face_alone_gives_nearly_the_same_pose_whatever_the_mouth_does
     assert np.abs(poses[0].psi[:, head.mouth_actions]).max() == 0
     turned = np.einsum("tij,tij->t", poses[0].rotation, fitted.rotation)
     assert np.degrees(np.arccos(np.clip((turned - 1) / 2, -1, 1))).mean() < 3
+
+
+@pytest.mark.parametrize("upper_only", [False, True])
+def test_a_fit_that_drifts_finds_back_to_the_skin(seen, head, frames, upper_only):
+    from scipy.spatial.transform import Rotation
+
+    drift = np.sin(np.arange(FRAMES)[:, None] / 5 + np.arange(6)) * [0.03, 0.03, 0.03, 0.001, 0.001, 0.005]
+    turned = Rotation.from_rotvec(drift[:, :3]).as_matrix().astype(np.float32)
+    moved = (seen.translation + drift[:, 3:]).astype(np.float32)
+    drifting = replace(seen, rotation=turned @ seen.rotation, translation=moved)
+    found = refine(drifting, head, frames.__getitem__, 1.0, upper_only, 25.0, Reporter(quiet=True))
+    before, after = (
+        np.mean([np.linalg.norm(projected(x, head, i) - projected(seen, head, i), axis=-1) for i in range(FRAMES)])
+        for x in (drifting, found)
+    )
+    assert after < 0.4 * before
+    if upper_only:
+        assert np.array_equal(found.psi[:, head.mouth_actions], seen.psi[:, head.mouth_actions])
+
+
+def test_a_frame_that_shows_something_else_stays_with_its_neighbours(seen, head, frames):
+    noise = np.random.default_rng(0).integers(0, 256, frames[0].shape, np.uint8)
+    found = refine(seen, head, lambda i: noise if i == 10 else frames[i], 1.0, False, 25.0, Reporter(quiet=True))
+    steps = np.linalg.norm(found.translation - seen.translation, axis=1)
+    assert steps[10] < 2 * max(steps[9], steps[11]) + 1e-4
 
 
 def test_a_square_clip_with_a_large_head_is_used_whole(tracked, frames):
