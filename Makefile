@@ -38,6 +38,7 @@ bench: $(READY)
 priors: $(READY)
 	$(BIN)/python -m relitalk_engine.priors.bake_head
 	$(BIN)/python -m relitalk_engine.speech.mesh_training
+	$(BIN)/python -m relitalk_engine.speech.closure_training
 	$(BIN)/python -m relitalk_engine.reflectance.prior_training
 
 zip: $(READY)

@@ -18,8 +18,6 @@ from .options import OutOptions, VoiceOptions
 from .person import Person
 from .turning import blinks_of, frame_order
 
-SMOOTHING = 0.02
-"""Seconds of the Gaussian that smooths the mouth at --smooth 1."""
 VOICE_RATE = 16000
 STARING = 15.0
 """Seconds without a blink at which it is said."""
@@ -79,18 +77,13 @@ def drive(person: Person, audio: Path, frames: int, voice: VoiceOptions) -> np.n
     Returns:
         [T, M] for the head's mouth actions, 0..1.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     fps = person.subject.info.fps
     if voice.motion is not None:
         return read_mouth(voice.motion, person, frames)
     model = person.speech
     transcript = voice.transcript.read_text(encoding="utf-8").strip() if voice.transcript else ""
     features = listener(model.kind, audio, transcript).extract(read_blocks(audio, VOICE_RATE), fps, frames)
-    mouth = model.drive(features)
-    if voice.smooth > 0:
-        mouth = gaussian_filter1d(mouth, SMOOTHING * voice.smooth * float(fps), axis=0, mode="nearest")
-    mouth = model.rest + (mouth - model.rest) * voice.mouth
+    mouth = model.drive(features, voice.mouth, voice.smooth)
     if voice.offset_ms:
         then = np.arange(frames) - voice.offset_ms / 1000 * float(fps)
         mouth = np.stack([np.interp(then, np.arange(frames), column) for column in mouth.T], -1)

@@ -22,17 +22,19 @@ class Spectra:
 
     Attributes:
         mel: [N, 24] natural logarithm of mel-band power, 80 to 7600 Hz.
+        fine: [N, 40] the same in narrower bands: enough to tell m from n, whose second formants part.
         loudness: [N] level in dB below full scale.
         voicing: [N] 0 (noise, silence) to 1 (a clear tone).
     """
 
     mel: np.ndarray
+    fine: np.ndarray
     loudness: np.ndarray
     voicing: np.ndarray
 
 
-BANDS = 24
-"""Mel bands."""
+BANDS, FINE = 24, 40
+"""Mel bands, and narrower ones."""
 
 
 def spectra(samples: np.ndarray) -> Spectra:
@@ -45,8 +47,13 @@ def spectra(samples: np.ndarray) -> Spectra:
         N = ceil(n / 160) rows, each centred on its 10 ms of sound.
     """
     plain = _frames(_padded(samples))
+    power = _power(samples)
+    mel, fine = (
+        np.log(power @ _mel_bank(bands, 80.0, 7600.0, snap=False).T + 1e3).astype(np.float32) for bands in (BANDS, FINE)
+    )
     return Spectra(
-        mel=np.log(_power(samples) @ _mel_bank(BANDS, 80.0, 7600.0, snap=False).T + 1e3).astype(np.float32),
+        mel=mel,
+        fine=fine,
         loudness=10.0 * np.log10((plain**2).mean(1) + 1e-10),
         voicing=_voicing(plain),
     )
@@ -55,6 +62,18 @@ def spectra(samples: np.ndarray) -> Spectra:
 def cepstra(samples: np.ndarray) -> np.ndarray:
     """Mel cepstra [N, 13] of a sound [n], as the recogniser's acoustic model was trained on; rows as of `spectra`."""
     return _cepstra(_power(samples)).astype(np.float32)
+
+
+def in_a_room(samples: np.ndarray) -> np.ndarray:
+    """Sound [n] over the faint noise of a room, 50 dB under loud speech.
+
+    The recogniser learned from recordings: where a synthetic or gated voice is cleaner than any of them, it hears
+    silence instead of soft phones.
+    """
+    noise = np.random.default_rng(0).standard_normal(len(samples) + 5).astype(np.float32)
+    soft = np.convolve(noise, np.array([1.0, 0.9, 0.8, 0.6, 0.4, 0.2], np.float32) / 1.74, "valid")
+    loud = np.percentile(np.abs(samples), 99)
+    return samples + soft * np.float32(loud * 10 ** (-50 / 20))
 
 
 def _padded(samples: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..media.audio import check_voice
 from . import visemes
-from .acoustics import HOP, RATE, Spectra, cepstra, spectra
+from .acoustics import HOP, RATE, Spectra, cepstra, in_a_room, spectra
 from .phones import PhoneModel, load_phone_model
 from .voice_activity import CHUNK, speech_probability
 from .words import WordRecogniser
@@ -24,6 +24,9 @@ BLUR = 0.03
 
 BLUR_SPOKEN = 0.02
 """The same for what F_mesh's ear hears, which is smooth already: p, b and m are short."""
+
+LIPS_LEAD = 0.035
+"""Seconds by which lips meet and part before p, b and m are heard."""
 
 SHARPNESS = 0.15
 """How far one 10 ms of sound is believed; neighbouring ones say nearly the same again."""
@@ -83,15 +86,25 @@ class Layout:
         return slice(start, start + visemes.SPOKEN)
 
     @property
+    def touch(self) -> int:
+        """Probability that p, b or m is about to sound, 0..1: for lips that touch, not to learn from."""
+        return self.spoken.stop
+
+    @property
     def learnt(self) -> slice:
         """What a user's own network hears."""
-        start = self.spoken.stop
+        start = self.touch + 1
         return slice(start, start + self.deep)
 
     @property
     def width(self) -> int:
         """F, the number of columns."""
         return self.learnt.stop
+
+    @property
+    def studied(self) -> int:
+        """How many of them F_exp learns from: all but `touch`."""
+        return self.width - 1
 
 
 class SpeechFeatures(Protocol):
@@ -170,9 +183,10 @@ class PhoneFeatures:
 
     def _hear(self, samples: np.ndarray, model: PhoneModel, layout: Layout) -> np.ndarray:
         """f_pho of one piece at 100 Hz, [N, F], not yet normalised."""
+        from .closures import touching
         from .mesh_net import hearing, spoken
 
-        heard, in_room = spectra(samples), _in_a_room(samples)
+        heard, in_room = spectra(samples), in_a_room(samples)
         count = len(heard.loudness)
         columns = np.zeros((count, layout.width), np.float32)
         scores = model.scores(cepstra(in_room))
@@ -181,6 +195,7 @@ class PhoneFeatures:
         belief = model.posteriors(scores, SHARPNESS)
         columns[:, layout.heard] = sounding * belief + (1 - sounding) * silence
         columns[:, layout.spoken] = sounding * spoken(hearing(heard, belief)) + (1 - sounding) * visemes.resting()
+        columns[:, layout.touch] = sounding[:, 0] * touching(heard, belief)
         lead = self._lead(in_room, scores, model)
         if lead is not None:
             belief = model.posteriors(scores + lead / SHARPNESS, SHARPNESS)
@@ -246,18 +261,6 @@ def _pieces(samples: np.ndarray | Iterable[np.ndarray], whole: bool = False) -> 
     yield start, held, True
 
 
-def _in_a_room(samples: np.ndarray) -> np.ndarray:
-    """Sound [n] over the faint noise of a room, 50 dB under loud speech.
-
-    The recogniser learned from recordings: where a synthetic or gated voice is cleaner than any of them, it hears
-    silence instead of soft phones.
-    """
-    noise = np.random.default_rng(0).standard_normal(len(samples) + 5).astype(np.float32)
-    soft = np.convolve(noise, np.array([1.0, 0.9, 0.8, 0.6, 0.4, 0.2], np.float32) / 1.74, "valid")
-    loud = np.percentile(np.abs(samples), 99)
-    return samples + soft * np.float32(loud * 10 ** (-50 / 20))
-
-
 def _sounding(heard: Spectra) -> np.ndarray:
     """[N] 0 where there is next to no sound, 1 where there is; -75 dB full scale is silence whatever else is heard."""
     loud = np.percentile(heard.loudness, 95)
@@ -269,6 +272,9 @@ def _at_rate(columns: np.ndarray, at: np.ndarray, layout: Layout) -> np.ndarray:
     """Columns [N, F] at 100 Hz as a video frame sees them, at fractional rows ``at`` [T]."""
     result = _sample(columns, at, BLUR)
     result[:, layout.spoken] = _sample(columns[:, layout.spoken], at, BLUR_SPOKEN)
+    # the largest of three, so that what is over within a frame is not lost between two
+    soon = np.round(at + LIPS_LEAD * RATE / HOP).astype(int)[:, None] + np.arange(-1, 2)
+    result[:, layout.touch] = columns[np.clip(soon, 0, len(columns) - 1), layout.touch].max(1)
     return result
 
 

@@ -22,18 +22,19 @@ STRIDE = 2
 """Spectra per output: 50 outputs a second."""
 
 
-class MeshNet(nn.Module):
-    """Dilated 1D convolutions over a third of a second to either side.
+class Ear(nn.Module):
+    """Dilated 1D convolutions over 15 steps to either side.
 
     Args:
         columns: of the input.
+        outputs: columns of the output.
         channels: of every layer.
-        dilations: of the residual blocks.
+        stride: spectra in a step.
     """
 
-    def __init__(self, columns: int, channels: int = 96, dilations: tuple[int, ...] = (1, 2, 4, 8)) -> None:
+    def __init__(self, columns: int, outputs: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.first = nn.Conv1d(columns, channels, 5, stride=STRIDE, padding=2)
+        self.first = nn.Conv1d(columns, channels, 5, stride=stride, padding=2)
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.GELU(),
@@ -42,32 +43,50 @@ class MeshNet(nn.Module):
                 nn.GELU(),
                 nn.Conv1d(channels, channels, 1),
             )
-            for d in dilations
+            for d in (1, 2, 4, 8)
         )
-        self.last = nn.Conv1d(channels, len(visemes.ACTIONS) + len(visemes.PHONES), 1)
+        self.last = nn.Conv1d(channels, outputs, 1)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Actions [B, N/2, A] and phones' logits [B, N/2, P] of inputs [B, N, columns]."""
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, N / stride, outputs] of inputs [B, N, columns]."""
         x = self.first(x.transpose(1, 2))
         for block in self.blocks:
             x = x + block(x)
-        y = self.last(gelu(x)).transpose(1, 2)
+        return self.last(gelu(x)).transpose(1, 2)
+
+
+class MeshNet(Ear):
+    """F_mesh's ear: a third of a second to either side.
+
+    Args:
+        columns: of the input.
+        channels: of every layer.
+    """
+
+    def __init__(self, columns: int, channels: int = 96) -> None:
+        super().__init__(columns, len(visemes.ACTIONS) + len(visemes.PHONES), channels, STRIDE)
+
+    def mouth(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Actions [B, N/2, A] and phones' logits [B, N/2, P] of inputs [B, N, columns]."""
+        y = self(x)
         return y[..., : len(visemes.ACTIONS)], y[..., len(visemes.ACTIONS) :]
 
 
-def hearing(sound: Spectra, belief: np.ndarray) -> np.ndarray:
-    """What the network sees of a stretch of sound, [N, 26 + P]; microphone, room and level taken out.
+def hearing(sound: Spectra, belief: np.ndarray, fine: bool = False) -> np.ndarray:
+    """What an ear's network sees of a stretch of sound, [N, bands + 2 + P]; microphone, room and level taken out.
 
     Args:
         sound: N spectra.
         belief: [N, P] soft phones of the sound alone.
+        fine: by the narrower bands.
     """
+    mel = sound.fine if fine else sound.mel
     loud = np.percentile(sound.loudness, 90)
     weight = np.clip((sound.loudness - loud + 30.0) / 10.0, 0.0, 1.0) + 1e-4
     weight = weight / weight.sum()
-    mean = weight @ sound.mel
-    spread = np.sqrt(weight @ (sound.mel - mean) ** 2 + 1.0)
-    mel = np.clip((sound.mel - mean) / spread, -4.0, 4.0) / 1.5
+    mean = weight @ mel
+    spread = np.sqrt(weight @ (mel - mean) ** 2 + 1.0)
+    mel = np.clip((mel - mean) / spread, -4.0, 4.0) / 1.5
     level = np.clip(sound.loudness - loud, -60.0, 10.0)[:, None] / 20.0
     return np.concatenate([mel, level, sound.voicing[:, None], belief], 1).astype(np.float32)
 
@@ -99,7 +118,7 @@ def spoken(inputs: np.ndarray) -> np.ndarray:
     Raises:
         MissingPart: the weights are not there.
     """
-    actions, phones = _net()(torch.from_numpy(inputs)[None])
+    actions, phones = _net().mouth(torch.from_numpy(inputs)[None])
     traits = torch.softmax(phones[0], -1).numpy() @ visemes.traits(visemes.PHONES)
     heard = np.concatenate([actions[0].clamp(0, 1).numpy(), traits], 1)
     at = np.arange(len(inputs)) / STRIDE

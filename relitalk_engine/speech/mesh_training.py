@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from ..face.head_model import HeadModel
 from . import visemes
-from .acoustics import cepstra, spectra
+from .acoustics import BANDS, cepstra, spectra
 from .features import SHARPNESS
 from .lip_mesh import Lips
 from .mesh_net import STRIDE, WEIGHTS_FILE, MeshNet, hearing
@@ -78,7 +79,7 @@ def train(
     """Train the network on excerpts of lessons, each with its spectrum or its phones left out some of the time."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    to_lips, bands = lip_map(), 24
+    to_lips = lip_map()
     lessons = [lesson for lesson in lessons if len(lesson.inputs) > CROP]
     net = MeshNet(lessons[0].inputs.shape[1])
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.02)
@@ -88,18 +89,11 @@ def train(
         for which in rng.integers(len(lessons), size=BATCH):
             lesson = lessons[which]
             start = rng.integers(len(lesson.inputs) - CROP)
-            x = lesson.inputs[start : start + CROP].astype(np.float32)
-            x[:, :bands] += rng.normal(0, 0.2, bands)
-            left_out = rng.random()
-            if left_out < NO_SPECTRUM:
-                x[:, :bands] = 0
-            elif left_out < NO_SPECTRUM + NO_PHONES:
-                x[:, bands + 2 :] = 0
-            x += rng.normal(0, NOISE, x.shape)
+            x = blurred(lesson.inputs[start : start + CROP], BANDS, NO_SPECTRUM, NO_PHONES, rng)
             inside = slice(start, start + CROP, STRIDE)
             batch.append((x, lesson.actions[inside].astype(np.float32), lesson.phones[inside].astype(np.float32)))
         x, actions, phones = (torch.from_numpy(np.stack(part)) for part in zip(*batch, strict=True))
-        guess, logits = net(x)
+        guess, logits = net.mouth(x)
         error = guess - actions
         lips = error @ to_lips
         loss = (lips**2).mean() + VELOCITY * (lips.diff(dim=1) ** 2).mean() + ACTIONS * (error**2).mean()
@@ -115,6 +109,29 @@ def train(
     return net.eval()
 
 
+def blurred(
+    inputs: np.ndarray, bands: int, no_spectrum: float, no_phones: float, rng: np.random.Generator
+) -> np.ndarray:
+    """An excerpt's inputs [N, columns] through another microphone, noise, and one half left out some of the time."""
+    x = inputs.astype(np.float32)
+    x[:, :bands] += rng.normal(0, 0.2, bands)
+    left_out = rng.random()
+    if left_out < no_spectrum:
+        x[:, :bands] = 0
+    elif left_out < no_spectrum + no_phones:
+        x[:, bands + 2 :] = 0
+    return x + rng.normal(0, NOISE, x.shape).astype(np.float32)
+
+
+def write_weights(net: nn.Module, path: Path) -> None:
+    """Write a network's weights in half precision."""
+    from safetensors.torch import save_file
+
+    part = path.with_suffix(".part")
+    save_file({name: value.half().contiguous() for name, value in net.state_dict().items()}, part)
+    os.replace(part, path)
+
+
 @torch.no_grad()
 def unexplained(net: MeshNet, lessons: Iterable[Lesson]) -> float:
     """Share of the lips' motion in unheard utterances that the network does not explain."""
@@ -122,7 +139,7 @@ def unexplained(net: MeshNet, lessons: Iterable[Lesson]) -> float:
     missed, whole = 0.0, 0.0
     for lesson in lessons:
         true = torch.from_numpy(lesson.actions[::STRIDE].astype(np.float32)) @ to_lips
-        guess = net(torch.from_numpy(lesson.inputs.astype(np.float32))[None])[0][0] @ to_lips
+        guess = net.mouth(torch.from_numpy(lesson.inputs.astype(np.float32))[None])[0][0] @ to_lips
         missed += float(((guess - true) ** 2).sum())
         whole += float(((true - true.mean(0)) ** 2).sum())
     return missed / whole
@@ -130,16 +147,12 @@ def unexplained(net: MeshNet, lessons: Iterable[Lesson]) -> float:
 
 def teach(path: Path = WEIGHTS_FILE) -> None:
     """Make the lessons, train, write the weights."""
-    from safetensors.torch import save_file
-
     torch.set_num_threads(1)  # the same sums in the same order on any machine
     lessons = [Lesson.of(said) for said in utterances(UTTERANCES, np.random.default_rng(0))]
     _LOG.info("%.0f minutes of speech", sum(len(lesson.inputs) for lesson in lessons) / 6000)
     net = train(lessons[HELD:])
     _LOG.info("unexplained in held-out speech: %.3f", unexplained(net, lessons[:HELD]))
-    part = path.with_suffix(".part")
-    save_file({name: value.half().contiguous() for name, value in net.state_dict().items()}, part)
-    os.replace(part, path)
+    write_weights(net, path)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,14 @@ KERNEL = ("weights", "anchors", "dual", "mean")
 ANYONE = {"words": 0.25, "sound": 0.25, "ear": 0.5, "voca": 1.0}
 """Shares of a mesh's ways in the mouth of anyone: English is sure by words, and no language is mute."""
 
-TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.35, 0.6), (0.45, 0.7)
+TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.35, 0.6), (0.72, 0.87)
 """Belief in p, b or m from which the lips begin to meet, and at which they touch; the ear is wrong more often."""
+
+CLOSING = 0.057
+"""Seconds that lips need to meet and to part."""
+
+SMOOTHING = 0.02
+"""Seconds of the Gaussian that smooths the mouth at ``smooth`` 1."""
 
 PAUSE, HOLD = (0.9, 1.4), (0.25, 0.08)
 """Seconds that a pause lasts, and for how long the mouth then holds its shape at either end."""
@@ -104,11 +110,13 @@ class SpeechModel:
         """Names of the M mouth actions."""
         return self.mesh.lips.actions
 
-    def drive(self, features: np.ndarray) -> np.ndarray:
-        """Mouth actions of a voice.
+    def drive(self, features: np.ndarray, mouth: float = 1.0, smooth: float = 1.0) -> np.ndarray:
+        """Mouth actions of a voice. Lips that touch do so at any amplitude and smoothing.
 
         Args:
             features: f_pho [T, F] at this model's frame rate.
+            mouth: amplitude about the mouth in silence.
+            smooth: how strongly in time, 0: not at all.
 
         Returns:
             psi of the mouth, [T, M], 0..1; the columns are `actions` (a head's ``mouth_actions``).
@@ -122,14 +130,20 @@ class SpeechModel:
                 f"The speech features have {features.shape[-1]} columns, this subject knows {self.mesh.layout.width}.",
                 "Train the subject again with this engine.",
             )
+        from scipy.ndimage import gaussian_filter1d
+
         result = np.empty((len(features), len(self.mean)), np.float32)
         for start in range(0, len(features), PIECE):
             low = max(0, start - _MARGIN)
             piece = features[low : start + PIECE + _MARGIN]
             result[start : start + PIECE] = self._motion(piece)[start - low : start - low + PIECE]
-        result += contact(features, self.mesh.layout)[:, None] * (self.closed - result)
-        quiet = quietness(features, self.mesh.layout, self.fps)[:, None]
-        return np.clip(quiet * self.rest + (1 - quiet) * result, 0.0, self.most).astype(np.float32)
+        result = np.clip(result, 0.0, self.most)
+        if smooth > 0:
+            result = gaussian_filter1d(result, SMOOTHING * smooth * float(self.fps), axis=0, mode="nearest")
+        result = self.rest + mouth * (result - self.rest)
+        result += contact(features, self.mesh.layout, self.fps)[:, None] * (self.closed - result)
+        result += quietness(features, self.mesh.layout, self.fps)[:, None] * (self.rest - result)
+        return np.clip(result, 0.0, 1.0).astype(np.float32)
 
     def _motion(self, features: np.ndarray) -> np.ndarray:
         if self.regression is None:
@@ -160,7 +174,7 @@ class SpeechModel:
             "phones": np.frombuffer(",".join(self.mesh.layout.phones).encode(), np.uint8).copy(),
             "part": np.frombuffer(self.part.encode(), np.uint8).copy(),
             "kind": np.frombuffer(self.kind.encode(), np.uint8).copy(),
-            "columns": np.array([self.mesh.layout.deep, self.mesh.layout.width], np.int64),
+            "columns": np.array([self.mesh.layout.deep, self.mesh.layout.studied], np.int64),
             **{k: getattr(self, k).astype(np.float32) for k in TABLES},
         }
         if self.held is not None:
@@ -201,8 +215,8 @@ class SpeechModel:
 
         deep, columns = (int(x) for x in data["columns"])
         layout = Layout(tuple(bytes(data["phones"]).decode("ascii").split(",")), deep)
-        if layout.width != columns:
-            raise ValueError(f"{columns} columns of speech features, this engine has {layout.width}")
+        if layout.studied != columns:
+            raise ValueError(f"{columns} columns of speech features, this engine has {layout.studied}")
         part, kind = (bytes(data[k]).decode("ascii") for k in ("part", "kind"))
         mesh = mesh_of(kind)(Lips.of(head, beta), layout)
         if data["mean"].shape != (len(mesh.lips.actions),):
@@ -255,14 +269,18 @@ def anyone(features: np.ndarray, mesh: LipMesh) -> np.ndarray:
     return np.tensordot(shares, mouths, 1).astype(np.float32)
 
 
-def contact(features: np.ndarray, layout: Layout) -> np.ndarray:
+def contact(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray:
     """How far each frame's lips must touch, [T], 0..1: what recognised words or the ear believe of p, b and m."""
-    closed = visemes.TRAITS.index("closed")
-    by_words = features[:, layout.understood] @ visemes.traits(layout.phones)[:, closed]
-    by_ear = features[:, layout.spoken][:, len(visemes.ACTIONS) + closed]
-    ways = ((by_words, TOUCH_BY_WORDS), (by_ear, TOUCH_BY_EAR))
+    by_words = features[:, layout.understood] @ visemes.traits(layout.phones)[:, visemes.TRAITS.index("closed")]
+    ways = ((by_words, TOUCH_BY_WORDS), (features[:, layout.touch], TOUCH_BY_EAR))
     ramp = np.max([np.clip((belief - low) / (high - low), 0.0, 1.0) for belief, (low, high) in ways], axis=0)
-    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    met = ramp * ramp * (3 - 2 * ramp)
+    result = met.copy()
+    for away in range(1, int(CLOSING * float(fps)) + 1):
+        near = 1 - away / (CLOSING * float(fps))
+        result[away:] = np.maximum(result[away:], near * met[:-away])
+        result[:-away] = np.maximum(result[:-away], near * met[away:])
+    return result.astype(np.float32)
 
 
 def quietness(features: np.ndarray, layout: Layout, fps: Fraction) -> np.ndarray:

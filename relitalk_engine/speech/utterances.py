@@ -23,6 +23,11 @@ VARIANTS = (
     *"david ed grandma grandpa ian iven john linda max michel norbert paul quincy rob shelby steph victor zac".split(),
     *"croak whisper whisperf".split(),
 )
+MORE_SENTENCES = Path(__file__).with_name("more_sentences.txt")
+"""Likewise, rich in p, b and m, in yet more languages."""
+
+MORE_VARIANTS = tuple("Alex Andrea Jacky Nguyen announcer edward gustave miguel pedro sandro".split())
+
 LEAD, LAG = 0.08, 0.04
 """Seconds in which a phone's pull on the mouth falls to a third before it begins and after it ends."""
 
@@ -49,6 +54,21 @@ _DOMINANCE = {
 
 
 @dataclass(frozen=True)
+class Course:
+    """What is said in lessons, and by whom.
+
+    Attributes:
+        files: lines of voice, tab, sentence.
+        variants: of each voice.
+        nonsense: share of utterances that are words of no language.
+    """
+
+    files: tuple[Path, ...] = (SENTENCES,)
+    variants: tuple[str, ...] = VARIANTS
+    nonsense: float = 0.0
+
+
+@dataclass(frozen=True)
 class Utterance:
     """A sentence and its mouth.
 
@@ -63,16 +83,17 @@ class Utterance:
     phones: np.ndarray
 
 
-def utterances(count: int, rng: np.random.Generator) -> Iterator[Utterance]:
+def utterances(count: int, rng: np.random.Generator, course: Course = Course()) -> Iterator[Utterance]:  # noqa: B008
     """Sentences of mixed words in mixed voices, each heard through some room and microphone."""
-    lines = [line.split("\t") for line in SENTENCES.read_text(encoding="utf-8").splitlines()]
+    lines = [line.split("\t") for path in course.files for line in path.read_text(encoding="utf-8").splitlines()]
     voices = sorted({voice for voice, _ in lines})
     for i in range(count):
         language = voices[i % len(voices)]
         own = [text for voice, text in lines if voice == language]
-        voice = f"{language}+{VARIANTS[rng.integers(len(VARIANTS))]}"
+        voice = f"{language}+{course.variants[rng.integers(len(course.variants))]}"
         rate, pitch, spread = int(rng.integers(120, 230)), int(rng.integers(10, 95)), int(rng.integers(20, 90))
-        yield heard(say(_words(own, rng), voice, rate, pitch, spread), rng)
+        invented = course.nonsense and rng.random() < course.nonsense
+        yield heard(say(_nonsense(rng) if invented else _words(own, rng), voice, rate, pitch, spread), rng)
 
 
 def _words(sentences: list[str], rng: np.random.Generator) -> str:
@@ -81,6 +102,18 @@ def _words(sentences: list[str], rng: np.random.Generator) -> str:
         return sentences[rng.integers(len(sentences))]
     words = " ".join(sentences).split()
     return " ".join(rng.choice(words, min(len(words), int(rng.integers(4, 14))), replace=False))
+
+
+def _nonsense(rng: np.random.Generator) -> str:
+    """A few words of a few syllables, in which p, b and m meet every neighbour, as often as all other consonants."""
+    words = []
+    for _ in range(rng.integers(4, 9)):
+        word = ""
+        for _ in range(rng.integers(1, 4)):
+            onset = rng.choice(("p", "b", "m") if rng.random() < 0.5 else tuple("tdnkgfvslrwhz"))
+            word += onset + rng.choice(tuple("aeiou")) + rng.choice(("", "", "", *"mpnlstk"))
+        words.append(word)
+    return " ".join(words)
 
 
 def heard(spoken: Spoken, rng: np.random.Generator) -> Utterance:
@@ -146,7 +179,8 @@ def _segments(phones: list[tuple[str, float]], end: float) -> Iterator[tuple[lis
         if start > previous:
             yield silence, previous, start, 1.0
         previous = stop
-        letters = [[visemes.PHONES.index(p) for p in _IPA[c].split()] for c in name if c in _IPA]
+        said = "" if name.startswith("(") else name  # "(en)": another language's rules read on
+        letters = [[visemes.PHONES.index(p) for p in _IPA[c].split()] for c in said if c in _IPA]
         stress = 1.15 if "ˈ" in name else 0.85
         for i, who in enumerate(letters):
             step = (stop - start) / len(letters)

@@ -9,7 +9,6 @@ from safetensors.numpy import load_file, save_file
 
 from relitalk_engine.config import SpeechConfig
 from relitalk_engine.errors import ReliTalkError
-from relitalk_engine.speech import visemes
 from relitalk_engine.speech.expression import train_network
 from relitalk_engine.speech.features import PhoneFeatures
 from relitalk_engine.speech.lip_mesh import LipMesh, Lips
@@ -94,14 +93,30 @@ def test_the_mouth_is_still_in_silence(model, clip_voice):
 
 def test_lips_touch_where_p_b_or_m_is_sure_and_only_there(model, clip_features):
     sure, unsure = clip_features[:20].copy(), clip_features[:20].copy()
-    closed = LAYOUT.spoken.start + len(visemes.ACTIONS) + visemes.TRAITS.index("closed")
     sure[:, LAYOUT.speech] = unsure[:, LAYOUT.speech] = 1.0
     sure[:, LAYOUT.level] = unsure[:, LAYOUT.level] = 0.0
-    sure[:, closed], unsure[:, closed] = 0.9, 0.1
+    sure[:, LAYOUT.touch], unsure[:, LAYOUT.touch] = 0.95, 0.1
     unsure[:, LAYOUT.understood] = 1 / len(LAYOUT.phones)
-    assert contact(sure, LAYOUT).min() == 1.0 and contact(unsure, LAYOUT).max() == 0.0
-    assert model.mesh.lips.opening(model.drive(sure)).max() < 0.012
+    assert contact(sure, LAYOUT, FPS).min() == 1.0 and contact(unsure, LAYOUT, FPS).max() == 0.0
+    for mouth, smooth in ((1.0, 1.0), (1.5, 0.0), (0.5, 4.0)):
+        assert model.mesh.lips.opening(model.drive(sure, mouth, smooth)).max() < 0.012
     assert model.mesh.lips.opening(model.closed[None])[0] < 0.012
+
+
+def test_lips_meet_for_one_frame_and_are_on_their_way_in_those_beside(model, clip_features):
+    features = clip_features[:20].copy()
+    features[:, LAYOUT.understood], features[:, LAYOUT.touch] = 1 / len(LAYOUT.phones), 0.0
+    features[10, LAYOUT.touch] = 1.0
+    met = contact(features, LAYOUT, FPS)
+    assert met[10] == 1.0 and 0.1 < met[9] == met[11] < 0.5 and met[:9].max() == met[12:].max() == 0.0
+    fast = contact(features, LAYOUT, 2 * FPS)
+    assert np.isclose(fast[12], met[11]) and met[11] < fast[11] < 1.0
+
+
+def test_amplitude_widens_the_mouth_and_smoothing_calms_it(model, other_features):
+    plain, wide, calm = (model.mesh.lips.opening(model.drive(other_features, *how)) for how in ((), (1.5,), (1.0, 4.0)))
+    assert wide.std() > 1.1 * plain.std()
+    assert np.abs(np.diff(calm)).mean() < 0.9 * np.abs(np.diff(plain)).mean()
 
 
 def test_a_pause_fades_in_and_out_smoothly():

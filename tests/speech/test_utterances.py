@@ -8,7 +8,7 @@ import pytest
 
 from relitalk_engine.speech import visemes
 from relitalk_engine.speech.acoustics import spectra
-from relitalk_engine.speech.utterances import VARIANTS, mouth, nearest_phones, utterances
+from relitalk_engine.speech.utterances import MORE_VARIANTS, VARIANTS, mouth, nearest_phones, utterances
 
 pytest.importorskip("espeakng_loader", reason="espeak-ng is needed to make priors alone")
 JAW = visemes.ACTIONS.index("jawOpen")
@@ -47,6 +47,12 @@ def test_lips_close_on_b_and_open_early_for_the_vowel():
     assert visemes.PHONES[said[55].argmax()] == "AA" and visemes.PHONES[said[110].argmax()] == "SIL"
 
 
+def test_a_change_of_language_is_no_phone():
+    plain, marked = (mouth(phones, 60) for phones in ([("b", 0.3)], [("(en)", 0.1), ("b", 0.3)]))
+    assert np.allclose(plain[1][35], marked[1][35])
+    assert visemes.PHONES[marked[1][20].argmax()] == "SIL"
+
+
 def test_every_voice_speaks_and_the_mouth_moves_with_the_sound():
     for said in utterances(6, np.random.default_rng(3)):
         level = spectra(said.samples).loudness
@@ -60,7 +66,7 @@ def test_every_voice_speaks_and_the_mouth_moves_with_the_sound():
 def test_all_variants_are_there():
     from relitalk_engine.speech.espeak import say
 
-    for variant in VARIANTS:
+    for variant in VARIANTS + MORE_VARIANTS:
         assert len(say("a", f"en-us+{variant}").samples) > 1000
 
 
