@@ -171,8 +171,18 @@ def _open(path: str | Path) -> tuple[Iterator[np.ndarray], int]:
 
 
 def _file_blocks(sound: Any) -> Iterator[np.ndarray]:
+    import soundfile
+
     with sound:
-        while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
+        while True:
+            try:
+                block = sound.read(BLOCK, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise ReliTalkError(
+                    "torn_audio", f"{sound.name} is damaged and cannot be read to its end.", "Copy or export it again."
+                ) from error
+            if not len(block):
+                return
             yield np.nan_to_num(block)
 
 

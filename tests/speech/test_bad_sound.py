@@ -82,6 +82,17 @@ def test_a_torn_file_is_heard_as_far_as_it_goes_or_refused(sample_voice, tmp_pat
     assert np.isfinite(hear(torn, 30)).all()
 
 
+def test_a_damaged_flac_is_refused_by_name(sample_voice, tmp_path):
+    damaged = tmp_path / "voice.flac"
+    soundfile.write(damaged, *soundfile.read(sample_voice))
+    data = bytearray(damaged.read_bytes())
+    data[20000:20600] = np.random.default_rng(0).bytes(600)
+    damaged.write_bytes(bytes(data))
+    with pytest.raises(ReliTalkError, match=r"voice\.flac is damaged") as refused:
+        hear(damaged)
+    assert refused.value.exit_code == 2
+
+
 def test_of_several_tracks_the_first_is_heard_and_named(other_voice, clean, tmp_path):
     import av
 
