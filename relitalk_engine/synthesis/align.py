@@ -7,21 +7,28 @@ import numpy as np
 
 from .warp import pull, window_map
 
-SPREAD = 0.06
+SPREAD = 0.1
 """How far the flow of the surroundings is averaged, as a share of the window."""
-FALL = 0.2
+FALL = 0.4
 """Inside the removed area the flow falls to 1/e over this share of the window."""
-MOST = 0.04
+MOST = 0.1
 """The flow is at most this share of the window."""
+ROUNDS = 2
+"""Times that the flow is looked for: what is large is found in steps."""
+TEXTURE = 0.02
+"""Squared gradient under which a flow means little: what is flat would say that nothing moved."""
+SOFT = 2.0
+"""Samples over which the head's flow goes over into that of what is beside it."""
 
 
-def rim_flow(base: np.ndarray, known: np.ndarray, layers: np.ndarray) -> np.ndarray:
+def rim_flow(base: np.ndarray, known: np.ndarray, layers: np.ndarray, head: np.ndarray) -> np.ndarray:
     """How each mouth must be shifted so that its surroundings lie on the footage's.
 
     Args:
         base: [S, S, 3] the footage, encoded; read only where it is known.
         known: [S, S] 1 where it is.
         layers: [K, S, S, 5] mouths.
+        head: [S, S] 1 where the head is; it and what is beside it move apart.
 
     Returns:
         [K, S, S, 2] where to read each mouth, relative to each sample, in samples.
@@ -36,14 +43,21 @@ def rim_flow(base: np.ndarray, known: np.ndarray, layers: np.ndarray) -> np.ndar
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     fade = np.exp(-cv2.distanceTransform(1 - seen.astype(np.uint8), cv2.DIST_L2, 5) / (FALL * size))
     grey = base.mean(-1)
+    steps = cv2.Sobel(grey, cv2.CV_32F, 1, 0) ** 2 + cv2.Sobel(grey, cv2.CV_32F, 0, 1) ** 2
+    texture = cv2.GaussianBlur(steps * seen, (0, 0), 2)
+    texture /= texture + TEXTURE
+    soft = cv2.GaussianBlur(head, (0, 0), SOFT)
+    place = window_map((0.0, 0.0, float(size)), size)
     for k, layer in enumerate(layers):
         trust = seen * (layer[..., 4] > 0.99)
-        picture = layer[..., :3].mean(-1)
-        asked = np.where(trust > 0, grey, picture)
-        flow = finder.calc(_bytes(asked), _bytes(picture), None)
-        flow = np.clip(flow, -MOST * size, MOST * size) * trust[..., None]
-        sums = cv2.GaussianBlur(np.dstack([flow, trust]), (0, 0), SPREAD * size)
-        flows[k] = sums[..., :2] / np.maximum(sums[..., 2:], 1e-3) * fade[..., None]
+        for _ in range(ROUNDS):
+            picture = pull(layer[..., :3].mean(-1, keepdims=True), place + flows[k], sharp=False)[..., 0]
+            asked = np.where(trust > 0, grey, picture)
+            flow = np.clip(finder.calc(_bytes(asked), _bytes(picture), None), -MOST * size, MOST * size)
+            for part, share in ((head, soft), (1 - head, 1 - soft)):
+                weight = trust * texture * part
+                sums = cv2.GaussianBlur(np.dstack([flow * weight[..., None], weight]), (0, 0), SPREAD * size)
+                flows[k] += sums[..., :2] / np.maximum(sums[..., 2:], 1e-4) * (share * fade)[..., None]
     return flows
 
 

@@ -113,7 +113,8 @@ class Examples:
             found = bank.layers(driven, positions, plan.source[frame], plan.weight[frame])
             if layers:
                 small = np.stack([driven.shrink(layer) for layer in found])
-                self._layers[n] = _pack(shifted(small, rim_flow(true[..., :3], known, small)))
+                flows = rim_flow(true[..., :3], known, small, driven.guides.planes[..., 3])
+                self._layers[n] = _pack(shifted(small, flows))
             if speaker and self._spoken is not None:
                 self._spoken[n] = _pack(speaker.crop(driven, int(frame), rgba[..., :3]))
 

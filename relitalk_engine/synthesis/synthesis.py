@@ -176,7 +176,7 @@ class Painter:
         flows = None
         if self._layers:
             small = np.stack([driven.shrink(layer) for layer in layers])
-            flows = rim_flow(base, known, small)
+            flows = rim_flow(base, known, small, driven.guides.planes[..., 3])
             small = shifted(small, flows)
         spoken = self._speaker.crop(driven, frame, rgb) if self._speaker else None
         inputs = [t.to(self.device) for t in network_inputs(driven, base, known, driven_box, small, spoken)]
