@@ -100,5 +100,5 @@ class Observer:
         if self.surface is None:
             return normal_map(hits, normals, self._trust, self.head.faces, alpha)
         actions = self.fit.psi[frame] if psi is None else psi
-        loose = np.clip(regions["hair"] + regions["cloth"], 0, 1)
-        return surface_normals(self.surface, self.fit, frame, actions, hits, normals, alpha, loose)
+        loose = regions["hair"], regions["cloth"]
+        return surface_normals(self.surface, self.fit, frame, actions, hits, normals, alpha, *loose)

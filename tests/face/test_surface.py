@@ -90,10 +90,9 @@ def test_normals_have_no_holes_and_go_on_where_the_head_model_ends(trained, head
         again = observer.observe(5, frames[5], alpha=seen[5].alpha)
     assert np.array_equal(found.normal, again.normal)
     assert np.allclose(np.linalg.norm(found.normal, axis=-1), 1, atol=1e-4) and found.normal[..., 2].min() >= 0
-    left, right = seen[5].alpha[-30] > 0.9, seen[5].alpha[-30] > 0.9
-    columns = np.flatnonzero(left & right)
+    columns = np.flatnonzero(seen[5].alpha[-30] > 0.9)
     shoulder = found.normal[-30, columns]
-    assert shoulder[: len(columns) // 4, 0].mean() < -0.1 < 0.1 < shoulder[-len(columns) // 4 :, 0].mean()
+    assert shoulder[: len(columns) // 4, 0].mean() < -0.2 < 0.2 < shoulder[-len(columns) // 4 :, 0].mean()
 
 
 def test_a_driven_jaw_moves_the_surface(trained, head, fitted):

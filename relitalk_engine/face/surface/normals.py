@@ -17,6 +17,8 @@ SIDE = 224
 """Longest side of the image at which the surface is intersected, pixels."""
 CALM = 0.05
 """Blur of the normals of hair and cloth, over SIDE."""
+ROUND, ROUNDED = 0.3, 0.5
+"""Cloth turns from the side to the front within so much of SIDE, in so far as its outline has a say in it."""
 APART = 0.006
 """Metres that the surface stands before the mesh from which on the mesh loses its say."""
 BELIEVED = 0.35
@@ -93,14 +95,15 @@ def surface_normals(
     hits: Hits,
     mesh: np.ndarray,
     alpha: np.ndarray,
-    loose: np.ndarray,
+    hair: np.ndarray,
+    cloth: np.ndarray,
 ) -> np.ndarray:
     """The normal N̂ of one frame.
 
     On the trusted part of the head it is the mesh's own, changed by what training changed in the surface's gradient;
-    elsewhere it is the gradient, calmed on hair and cloth, of which the surface knows little but the outline. Beyond
-    the surface its outline goes on, and further out, where the matte shows what the surface knows nothing of (a hand),
-    the inflated silhouette.
+    elsewhere it is the gradient, calmed on hair and cloth, of which the surface knows little but the outline; cloth is
+    rounder than that, as its inflated silhouette says. Beyond the surface its outline goes on, and further out, where
+    the matte shows what the surface knows nothing of (a hand), the inflated silhouette.
 
     Args:
         moved: the surface on its head.
@@ -110,13 +113,15 @@ def surface_normals(
         hits: what the pixels see of the head's mesh, [H, W].
         mesh: [V, 3] the mesh's vertex normals, camera frame.
         alpha: [H, W] the matte.
-        loose: [H, W] hair and cloth, 0..1.
+        hair: [H, W] 0..1.
+        cloth: [H, W] 0..1.
 
     Returns:
         [H, W, 3] float32 unit normals, camera frame, z never negative.
     """
     import cv2
 
+    loose = np.clip(hair + cloth, 0, 1)
     height, width = fit.size
     scale = min(1.0, SIDE / max(height, width))
     size = (round(height * scale), round(width * scale))
@@ -129,6 +134,9 @@ def surface_normals(
     def enlarge(image: np.ndarray) -> np.ndarray:
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
+    def shrink(image: np.ndarray) -> np.ndarray:
+        return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+
     depth = cv2.resize(hits.depth, size[::-1], interpolation=cv2.INTER_NEAREST)
     both = np.isfinite(depth) & found.mask
     gap = np.where(both, depth, 0) - np.where(both, found.depth, 0)  # hair in front of the mesh hides it
@@ -138,12 +146,14 @@ def surface_normals(
     soft = 0.004 * width
     sure = cv2.GaussianBlur(sure, (0, 0), soft)[..., None]
     away = cv2.distanceTransform((~found.mask).astype(np.uint8), cv2.DIST_L2, 5)[..., None]
-    body = inflate(cv2.resize(alpha, size[::-1], interpolation=cv2.INTER_AREA), 0.1 * SIDE)
+    outline = shrink(alpha)
+    body = inflate(outline, 0.1 * SIDE)
     near = np.exp(-((away / (0.03 * SIDE)) ** 2))
     beyond = near * cv2.GaussianBlur(found.normal, (0, 0), 0.02 * SIDE) + (1 - near) * body
     spread = np.where(found.mask[..., None], found.normal, beyond)
-    hangs = cv2.resize(loose, size[::-1], interpolation=cv2.INTER_AREA)[..., None]
+    hangs, worn = shrink(loose)[..., None], shrink(cloth)[..., None]
     spread = spread + hangs * (_calmed(spread, hangs) - spread)
+    spread = spread + ROUNDED * worn * (inflate(outline, ROUND * SIDE) - spread)
     still = np.clip(3 * cv2.GaussianBlur(full[..., 4], (0, 0), 0.016 * width), 0, 1)[..., None]
     change = enlarge(found.change)
     change *= np.minimum(1, BELIEVED / np.maximum(np.linalg.norm(change, axis=-1, keepdims=True), 1e-6))
