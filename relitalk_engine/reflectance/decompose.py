@@ -299,7 +299,7 @@ def _hold_gauge(model: ReflectanceModel, batch: Batch, even: Tensor) -> None:
         return
     model.light.shift(found.median(1).values - goal)
     # F_albedo takes highlights out and darkens: all that is measured by the gauge moves against that.
-    missing = (goal - paint.median(1).values).clamp(-HELD_MOST, HELD_MOST)
+    missing = (goal - paint.mean(1)).clamp(-HELD_MOST, HELD_MOST)
     model.light.shift(-missing)
     model.skin *= missing.exp()
     model.cloth += missing

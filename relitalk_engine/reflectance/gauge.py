@@ -28,7 +28,7 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 # Deviations in (log level, log red over green, log blue over green).
 _SKIN_SPREAD = np.array([0.12, 0.06, 0.08])
 _LIGHT_MEAN = np.array([np.log(0.72), 0.04, -0.04])
-_LIGHT_SPREAD = np.array([0.35, 0.13, 0.20])
+_LIGHT_SPREAD = np.array([0.35, 0.16, 0.23])
 _SCLERA_SPREAD = np.array([0.55, 0.18, 0.22])
 _LEVEL_MEAN, _LEVEL_SPREAD = np.log(0.27), 0.8
 """Of skin over all people: broad, so that the picture decides and not the prior."""
