@@ -30,6 +30,13 @@ def test_the_samples_p_b_and_m_are_heard_where_they_are(other_voice):
     assert max(opened) < 0.5
 
 
+def test_lips_meet_before_m_sounds(other_voice):
+    phones = WordRecogniser().align(other_voice, "Five big boxes of fresh fruit were moved to the room.")
+    start = next(p.start for p in phones if p.name == "M")
+    touch = PhoneFeatures(words=False).extract(other_voice, Fraction(100), 300)[:, LAYOUT.touch]
+    assert touch[start - 2] > 0.7 and touch[start - 8] < 0.3
+
+
 @pytest.mark.parametrize(
     ("voice", "text"), [("it", "La bimba mangia una pera buona."), ("pl", "Mama kupiła babci piękne białe buty.")]
 )
