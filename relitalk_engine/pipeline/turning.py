@@ -22,6 +22,9 @@ HISTORY = 20.0
 BLINK_DRIFT = 12.0
 """What a blink a minute outside that range costs, in degrees a second of the head's turning."""
 
+OVERHANG = 0.2
+"""Seconds for which the last frame is held where that is all the footage lacks: a film's sound is often so much longer."""
+
 AHEAD = 3
 """Legs that are looked at together."""
 
@@ -54,6 +57,7 @@ _STEP = 0.1
 def frame_order(frames: int, fit: HeadFit, head: HeadModel, take_fps: Fraction, base_fps: Fraction) -> np.ndarray:
     """Forwards from the first frame; where the take is longer than the footage, backwards and forwards again.
 
+    Where the sound ends but a moment after the footage, its last frame is held.
     Where the way turns, the head's speed changes its sign: it turns where that speed is least and away from blinks,
     and sooner or later, so that blinks come at a human rate.
 
@@ -70,7 +74,7 @@ def frame_order(frames: int, fit: HeadFit, head: HeadModel, take_fps: Fraction, 
     steps = np.arange(frames, dtype=np.int64) * base_fps.numerator * take_fps.denominator
     steps //= base_fps.denominator * take_fps.numerator
     count = len(fit)
-    if count == 1 or steps[-1] < count:
+    if count == 1 or steps[-1] < count + OVERHANG * float(base_fps):
         return np.minimum(steps, count - 1)
     return _way(int(steps[-1]) + 1, fit, head, float(base_fps))[steps]
 

@@ -39,6 +39,11 @@ def test_a_sound_as_long_as_the_footage_takes_it_as_it_is(head):
     assert np.array_equal(frame_order(300, nodding(head, 300), head, FPS, FPS), np.arange(300))
 
 
+def test_a_sound_that_ends_just_after_the_footage_goes_on_to_its_end(head):
+    order = frame_order(303, nodding(head, 300), head, FPS, FPS)
+    assert np.array_equal(order, np.minimum(np.arange(303), 299))
+
+
 def test_long_sound_turns_where_the_head_rests_and_nowhere_near_a_blink(head):
     fit = nodding(head, 300)
     order = frame_order(1500, fit, head, FPS, FPS)
