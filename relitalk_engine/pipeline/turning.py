@@ -23,7 +23,7 @@ BLINK_DRIFT = 12.0
 """What a blink a minute outside that range costs, in degrees a second of the head's turning."""
 
 OVERHANG = 0.2
-"""Seconds for which the last frame is held where that is all the footage lacks: a film's sound is often so much longer."""
+"""Seconds for which the last frame is held where the footage lacks no more: a film's sound is often so much longer."""
 
 AHEAD = 3
 """Legs that are looked at together."""
