@@ -36,7 +36,7 @@ KERNEL = ("weights", "anchors", "dual", "mean")
 ANYONE = {"words": 0.25, "sound": 0.25, "ear": 0.5, "voca": 1.0}
 """Shares of a mesh's ways in the mouth of anyone: English is sure by words, and no language is mute."""
 
-TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.35, 0.6), (0.72, 0.87)
+TOUCH_BY_WORDS, TOUCH_BY_EAR = (0.35, 0.6), (0.78, 0.84)
 """Belief in p, b or m from which the lips begin to meet, and at which they touch; the ear is wrong more often."""
 
 CLOSING = 0.057
