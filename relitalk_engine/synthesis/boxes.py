@@ -16,8 +16,8 @@ WINDOW = 1.95
 """Side of the working window in outer-eye distances: the removed area and what is seen around it."""
 WINDOW_BELOW = 0.26
 """How far the window's middle lies below the resting mouth, in outer-eye distances."""
-ABOVE_REMOVED, ABOVE_DRIVEN = 0.42, 0.27
-"""How far the areas reach above the resting mouth, in outer-eye distances: below the eyes, below the nose's tip."""
+ABOVE_REMOVED, ABOVE_DRIVEN = 0.36, 0.27
+"""How far the areas reach above the resting mouth, in outer-eye distances: less than what covers footage's mouths."""
 BELOW_CHIN = 0.16
 """How far the removed area reaches below the lowest chin, in outer-eye distances."""
 MOVES = 0.02
