@@ -32,7 +32,6 @@ BENCHMARKS = {
     "scramble": fidelity.scramble,
     "head": head.head,
     "memory": memory.memory,
-    "voice": voice.voice,
     "light": light.light,
     "live_light": live_light.live_light,
     "matte": matte.matte,
@@ -48,7 +47,7 @@ OF_A_PRESET = {"pixels": pixels.pixels, "ablations": pixels.ablations}
 
 def main() -> int:
     """Run the named benchmarks, or all."""
-    known = [*BENCHMARKS, *OF_A_PRESET]
+    known = [*BENCHMARKS, "voice", *OF_A_PRESET]
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--again", action="store_true", help="train again what was trained before")
@@ -56,6 +55,7 @@ def main() -> int:
     parser.add_argument(
         "--clip", action="append", default=[], choices=list(held_out.CLIPS), help="for pixels and ablations; repeatable"
     )
+    parser.add_argument("--hour", action="store_true", help="for voice: an hour of speech too")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in known]
     if unknown:
@@ -64,6 +64,8 @@ def main() -> int:
     def lines(name: str) -> Iterator[str]:
         if name in OF_A_PRESET:
             return OF_A_PRESET[name](arguments.again, arguments.preset, arguments.clip)
+        if name == "voice":
+            return voice.voice(arguments.again, arguments.hour)
         return BENCHMARKS[name](arguments.again)
 
     for name in arguments.names or known:

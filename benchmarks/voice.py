@@ -40,8 +40,8 @@ Row = dict[str, list[float]]
 """Per figure: one value a fold."""
 
 
-def voice(again: bool) -> Iterator[str]:
-    """The table; the curves are left in the results folder."""
+def voice(again: bool, hour: bool) -> Iterator[str]:
+    """The table, at will with an hour of speech; the curves are left in the results folder."""
     head = HeadModel.read()
     yield "aperture and width: correlation with the truth; lips: error over the distance of the outer eye corners, %"
     found = {"subject_a": subject_a(head, again)}
@@ -63,6 +63,8 @@ def voice(again: bool) -> Iterator[str]:
     yield from closures(models, clips)
     yield from silence(models["talk_a"], clips["talk_a"])
     yield from speed(models["talk_a"], clips["talk_a"])
+    if hour:
+        yield from an_hour()
 
 
 def subject_a(head: HeadModel, again: bool) -> dict[str, Row]:
@@ -211,3 +213,17 @@ def speed(model: SpeechModel, clip: Clip) -> Iterator[str]:
             f"{seconds} s of speech: {took:.1f} s, {seconds / took:.1f} times faster than real time;"
             f" {work:.1f} s of one core's work; {more:.0f} MB more"
         )
+
+
+def an_hour() -> Iterator[str]:
+    """An hour of a stranger, now loud, now soft, through the command line."""
+    import soundfile
+
+    subject = runs.subject(runs.data("real/hdtf_a.mp4"), "hdtf_a", False)
+    said, dice = audio.read_audio(runs.data("real/speech_a.wav"), RATE), np.random.default_rng(0)
+    sound = runs.RESULTS / "hour.wav"
+    with soundfile.SoundFile(sound, "w", RATE, 1, "PCM_16") as file:
+        while file.tell() < 3600 * RATE:
+            file.write(dice.uniform(0.1, 1.0) * said[: 3600 * RATE - file.tell()])
+    run = runs.relitalk("render", subject, "--audio", sound, "--motion-only", "-o", runs.RESULTS / "hour", "--force")
+    yield f"3600 s of speech: {run}, {3600 / run.seconds:.1f} times faster than real time"
