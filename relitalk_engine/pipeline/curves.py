@@ -41,13 +41,12 @@ def write_motion(folder: Path, person: Person, motion: Motion, voice: VoiceOptio
         rotation=motion.fit.rotation,
         translation=motion.fit.translation,
     )
-    table = {
-        "fps": float(fps),
-        "controls": voice.record() if voice else {},
-        "names": list(names),
-        "frames": [[round(float(v), 4) for v in row] for row in motion.psi],
-    }
-    (folder / "motion.json").write_text(json.dumps(table), encoding="utf-8")
+    table = {"fps": float(fps), "controls": voice.record() if voice else {}, "names": list(names)}
+    with open(folder / "motion.json", "w", encoding="utf-8") as file:  # row by row: an hour has five million numbers
+        file.write(json.dumps(table).removesuffix("}") + ', "frames": [')
+        for i, row in enumerate(motion.psi):
+            file.write((", " if i else "") + json.dumps([round(float(v), 4) for v in row]))
+        file.write("]}")
     write_bvh(folder / "motion.bvh", names, motion.psi, motion.fit.rotation, motion.fit.translation, float(fps))
 
 
