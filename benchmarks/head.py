@@ -58,6 +58,7 @@ PARTS: dict[str, Callable[[Preset], Preset]] = {
     "no relief": lambda preset: replace(preset, fit=replace(preset.fit, relief=0.0)),
     "no contour": lambda preset: replace(preset, fit=replace(preset.fit, contour=0.0)),
     "no photometric": lambda preset: replace(preset, fit=replace(preset.fit, photometric=0.0)),
+    "no refinement": lambda preset: replace(preset, fit=replace(preset.fit, refine=0.0)),
     "no temporal": lambda preset: replace(preset, fit=replace(preset.fit, smooth=0.0)),
 }
 """The whole, and what is left out of it."""
@@ -117,17 +118,24 @@ def _trembling(points: np.ndarray, tracked: np.ndarray) -> float:
 
 @cache
 def _standing(clip: Ready) -> Track:
-    """One frame of the clip under fresh noise again and again, as the tracker sees it."""
-    rng = np.random.default_rng(0)
+    """What the tracker sees of `_noisy` frames."""
+    return track((_noisy(clip, index) for index in range(STILL)), STILL, QUIET)
+
+
+def _noisy(clip: Ready, index: int) -> np.ndarray:
+    """One frame of the clip, the same again and again, under fresh noise."""
     picture = clip.frames[len(clip) // 5].astype(np.float32)
-    noisy = (np.clip(picture + rng.normal(0, NOISE, picture.shape), 0, 255).astype(np.uint8) for _ in range(STILL))
-    return track(noisy, STILL, QUIET)
+    noise = np.random.default_rng(index).normal(0, NOISE, picture.shape)
+    return np.clip(picture + noise, 0, 255).astype(np.uint8)
 
 
 def _still(clip: Ready, config: FitConfig) -> float:
     """Trembling where nothing moves, over the tracker's own."""
     followed = _standing(clip)
-    fitted = fit(followed, HEAD, clip.size, replace(config, photometric=0.0), QUIET, fps=float(clip.fps))
+    config = replace(config, photometric=0.0)
+    fitted = fit(
+        followed, HEAD, clip.size, config, QUIET, fps=float(clip.fps), frames=lambda index: _noisy(clip, index)
+    )
     points = fitted_landmarks(HEAD, fitted)
     mine, raw = (np.abs(np.diff(x[:, INNER], 2, axis=0)).mean() for x in (points, followed.points))
     return float(mine / raw)

@@ -13,6 +13,7 @@ LETTER = 6.3
 STAGES = {
     "track": "Finding the face",
     "fit": "Fitting the head",
+    "fit: skin": "Following the skin",
     "store": "Storing the clip",
     "backdrop": "Looking behind the person",
     "mouth": "Looking at the mouth",

@@ -81,7 +81,7 @@ def refine(
     finder = _Finder(spots, head, skin, scale, weight, upper_only)
     moves = np.zeros((len(fit), finder.count))
     surety = np.zeros((len(fit), finder.count, finder.count), np.float32)
-    for index in reporter.steps("fit", range(len(fit))):
+    for index in reporter.steps("fit: skin", range(len(fit))):
         if fit.valid[index]:
             moves[index], surety[index] = finder.find(fit, index, bands(frames(index), scale))
     moves = _smooth(moves, surety, finder.prior, finder.bends / (fps / 25.0) ** 2)
