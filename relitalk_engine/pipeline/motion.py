@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -103,7 +103,8 @@ def plan_motion(person: Person, base: Base, frames: int, mouth: np.ndarray | Non
     order = frame_order(frames, base.fit, person.head, person.subject.info.fps, base.fps)
     if out.freeze is not None:
         order[:] = min(out.freeze, len(base.fit) - 1)
-    fit = base.fit.select(order)
+    bare = replace(base.fit, landmarks=base.fit.landmarks[:, :0])  # an hour of them would need more than all the rest
+    fit = bare.select(order)
     psi = fit.psi.copy()
     if mouth is not None:
         actions = person.head.mouth_actions

@@ -21,7 +21,8 @@ class Inputs:
     """What F_exp sees of every frame.
 
     Attributes:
-        lips: [T, 18] V_lip by words, by sound and by ear, along the directions in which visemes differ.
+        lips: [T, 18] V_lip by words, by sound and by ear, along the directions in which visemes differ;
+            [T, 6] with VOCA.
         traits: [T, 3A] articulatory traits, likewise.
         spectrum: [T, 12] log-mel cosines.
         level: [T, 2] loudness and its change.
