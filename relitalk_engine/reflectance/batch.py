@@ -10,8 +10,9 @@ from torch import Tensor
 from ..media.images import linear_to_srgb, srgb_to_linear
 from .outline import rounded
 
-COMB, RIM = 0.025, 0.004
-"""Width of the smoothing of normals under hair, and of the rims of eyes, mouth and face, as a share of the image's."""
+COMB, FOLDS, RIM = 0.025, 0.02, 0.004
+"""Widths of the smoothing of normals under hair, on ears, and of the rims of eyes, mouth and face, as shares of the
+image's."""
 OPENINGS = ("eyes", "mouth", "teeth")
 FACE = ("skin", "lips", "brows", "beard", *OPENINGS)
 
@@ -60,10 +61,10 @@ class Batch:
 
 
 def combed(normal: np.ndarray, regions: dict[str, np.ndarray]) -> np.ndarray:
-    """N̂ with what lies under the hair smoothed away, and the rims of eyes, mouth and face.
+    """N̂ with what lies under the hair smoothed away, the ears' folds, and the rims of eyes, mouth and face.
 
     The ears and the skull of the mesh do not show through hair; and where lids, lips or jaw of mesh and picture lie a
-    pixel apart, a smooth normal gives no bright or dark line.
+    pixel apart, a smooth normal gives no bright or dark line. Ears are fitted to nothing: their folds lie elsewhere.
 
     Args:
         normal: [H, W, 3], unit.
@@ -84,6 +85,8 @@ def combed(normal: np.ndarray, regions: dict[str, np.ndarray]) -> np.ndarray:
         behind = cv2.GaussianBlur(np.asarray(regions["background"], np.float32), (0, 0), 2 * RIM * width)
         rim = np.maximum(rim, np.clip(5 * share * (1 - share), 0, 1) * np.clip(1 - 5 * behind, 0, 1))
     mixed += rim[..., None] * (cv2.GaussianBlur(mixed.astype(np.float32), (0, 0), 3.5 * RIM * width) - mixed)
+    folds = np.clip(2 * cv2.GaussianBlur(_sum(regions, ("ears",), normal), (0, 0), 2 * RIM * width), 0, 1)
+    mixed += folds[..., None] * (cv2.GaussianBlur(mixed.astype(np.float32), (0, 0), FOLDS * width) - mixed)
     return (mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
 
 

@@ -125,15 +125,16 @@ def test_black_cloth_does_not_learn_to_shine(trained):
     assert found.specular_weight[70:90, 40:60].mean() < 0.25 * found.specular_weight[25:45, 40:60].mean()
 
 
-def test_hair_hides_the_shape_under_it():
+@pytest.mark.parametrize("name", ["hair", "ears"])
+def test_folds_of_the_mesh_do_not_show_in_hair_and_on_ears(name):
     from relitalk_engine.reflectance.batch import combed
 
     rng = np.random.default_rng(0)
     rough = rng.normal(size=(64, 64, 3)) * 0.3 + [0, 0, 1]
     rough /= np.linalg.norm(rough, axis=-1, keepdims=True)
-    hair = np.zeros((64, 64))
-    hair[:32] = 1
-    smooth = combed(rough, {"hair": hair})
+    there = np.zeros((64, 64))
+    there[:32] = 1
+    smooth = combed(rough, {"hair": np.zeros((64, 64)), name: there})
     assert np.abs(smooth[40:] - rough[40:]).max() < 1e-5
     assert smooth[:28].std(axis=(0, 1))[0] < 0.5 * rough[:28].std(axis=(0, 1))[0]
 
