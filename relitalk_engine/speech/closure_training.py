@@ -6,7 +6,6 @@ Run with `make priors`; needs the package `espeakng-loader`. Some three minutes 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from .acoustics import FINE, cepstra, in_a_room, spectra
 from .closures import CHANNELS, WEIGHTS_FILE
 from .features import SHARPNESS
 from .mesh_net import Ear, hearing
-from .mesh_training import BATCH, CROP, LEARNING_RATE, blurred, write_weights
+from .mesh_training import CROP, blurred, descend, excerpts, write_weights
 from .phones import load_phone_model
 from .utterances import MORE_SENTENCES, MORE_VARIANTS, SENTENCES, VARIANTS, Course, Utterance, utterances
 
@@ -59,35 +58,24 @@ class Lesson:
         return cls(inputs.astype(np.float16), closed.astype(np.float16))
 
 
-def train(
-    lessons: list[Lesson], steps: int = STEPS, seed: int = 0, watch: Callable[[int, Ear], None] | None = None
-) -> Ear:
-    """Train the network on excerpts of lessons; ``watch`` is called with step and network at every 500th."""
+def train(lessons: list[Lesson], steps: int = STEPS, seed: int = 0) -> Ear:
+    """Train the network on excerpts of lessons."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     lessons = [lesson for lesson in lessons if len(lesson.inputs) > CROP]
+    lengths = [len(lesson.inputs) for lesson in lessons]
     net = Ear(lessons[0].inputs.shape[1], 1, CHANNELS)
-    optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    for step in range(steps):
+
+    def loss() -> torch.Tensor:
         batch = []
-        for which in rng.integers(len(lessons), size=BATCH):
-            lesson = lessons[which]
-            start = rng.integers(len(lesson.inputs) - CROP)
-            inside = slice(start, start + CROP)
-            x = blurred(lesson.inputs[inside], FINE, NO_SPECTRUM, NO_PHONES, rng)
-            batch.append((x, lesson.closed[inside].astype(np.float32)))
+        for which, inside in excerpts(lengths, rng):
+            x = blurred(lessons[which].inputs[inside], FINE, NO_SPECTRUM, NO_PHONES, rng)
+            batch.append((x, lessons[which].closed[inside].astype(np.float32)))
         x, closed = (torch.from_numpy(np.stack(part)) for part in zip(*batch, strict=True))
-        loss = binary_cross_entropy_with_logits(net(x)[..., 0], closed, pos_weight=torch.tensor(RARE))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        if (step + 1) % 500 == 0:
-            _LOG.info("step %d of %d: %.3f", step + 1, steps, loss.item())
-            if watch is not None:
-                watch(step + 1, net)
-    return net.eval()
+        return binary_cross_entropy_with_logits(net(x)[..., 0], closed, pos_weight=torch.tensor(RARE))
+
+    descend(net, loss, steps)
+    return net
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,40 +73,53 @@ def lip_map() -> torch.Tensor:
     return torch.from_numpy(100 * moved / lips.scale).float()
 
 
-def train(
-    lessons: list[Lesson], steps: int = STEPS, seed: int = 0, watch: Callable[[int, MeshNet], None] | None = None
-) -> MeshNet:
+def train(lessons: list[Lesson], steps: int = STEPS, seed: int = 0) -> MeshNet:
     """Train the network on excerpts of lessons, each with its spectrum or its phones left out some of the time."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     to_lips = lip_map()
     lessons = [lesson for lesson in lessons if len(lesson.inputs) > CROP]
+    lengths = [len(lesson.inputs) for lesson in lessons]
     net = MeshNet(lessons[0].inputs.shape[1])
-    optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    for step in range(steps):
+
+    def loss() -> torch.Tensor:
         batch = []
-        for which in rng.integers(len(lessons), size=BATCH):
+        for which, inside in excerpts(lengths, rng):
             lesson = lessons[which]
-            start = rng.integers(len(lesson.inputs) - CROP)
-            x = blurred(lesson.inputs[start : start + CROP], BANDS, NO_SPECTRUM, NO_PHONES, rng)
-            inside = slice(start, start + CROP, STRIDE)
-            batch.append((x, lesson.actions[inside].astype(np.float32), lesson.phones[inside].astype(np.float32)))
+            x = blurred(lesson.inputs[inside], BANDS, NO_SPECTRUM, NO_PHONES, rng)
+            said = (lesson.actions[inside][::STRIDE], lesson.phones[inside][::STRIDE])
+            batch.append((x, *(part.astype(np.float32) for part in said)))
         x, actions, phones = (torch.from_numpy(np.stack(part)) for part in zip(*batch, strict=True))
         guess, logits = net.mouth(x)
         error = guess - actions
         lips = error @ to_lips
-        loss = (lips**2).mean() + VELOCITY * (lips.diff(dim=1) ** 2).mean() + ACTIONS * (error**2).mean()
-        loss = loss + PHONES * cross_entropy(logits.flatten(0, 1), phones.flatten(0, 1))
+        missed = (lips**2).mean() + VELOCITY * (lips.diff(dim=1) ** 2).mean() + ACTIONS * (error**2).mean()
+        return missed + PHONES * cross_entropy(logits.flatten(0, 1), phones.flatten(0, 1))
+
+    descend(net, loss, steps)
+    return net
+
+
+def excerpts(lengths: list[int], rng: np.random.Generator) -> Iterator[tuple[int, slice]]:
+    """A batch: which lesson, and which spectra of so many."""
+    for which in rng.integers(len(lengths), size=BATCH):
+        start = int(rng.integers(lengths[which] - CROP))
+        yield int(which), slice(start, start + CROP)
+
+
+def descend(net: nn.Module, loss: Callable[[], torch.Tensor], steps: int) -> None:
+    """Train a network, each step on a loss of its own, and leave it ready to be used."""
+    optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+    for step in range(steps):
+        missed = loss()
         optimiser.zero_grad()
-        loss.backward()
+        missed.backward()
         optimiser.step()
         schedule.step()
         if (step + 1) % 500 == 0:
-            _LOG.info("step %d of %d: %.3f", step + 1, steps, loss.item())
-            if watch is not None:
-                watch(step + 1, net)
-    return net.eval()
+            _LOG.info("step %d of %d: %.3f", step + 1, steps, missed.item())
+    net.eval()
 
 
 def blurred(
