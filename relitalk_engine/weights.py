@@ -5,6 +5,7 @@ Files lie in `RELITALK_WEIGHTS`, or `~/.relitalk/weights`. Standard library only
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,18 @@ REGISTRY = (
 def of_head(kind: str) -> Weights:
     """The entry that holds a head model."""
     return next(entry for entry in REGISTRY if entry.head == kind)
+
+
+def own(file: str) -> Path | None:
+    """The user's file of the entry with this name in the weights folder; None: it is not here."""
+    path = next(entry for entry in REGISTRY if entry.file == file).path()
+    return path if path.is_file() else None
+
+
+def digest(path: Path) -> str:
+    """Eight digits of a file's checksum, by which a subject knows the weights that it was made with."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:8]
 
 
 def folder() -> Path:

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import MissingPart
 from .acoustics import Spectra
-from .mesh_net import Ear, hearing
+from .mesh_net import Ear, hearing, read_ear
 
 WEIGHTS_FILE = Path(__file__).resolve().parent.parent / "priors" / "closures.safetensors"
 CHANNELS = 64
@@ -22,13 +21,8 @@ CHANNELS = 64
 
 @lru_cache(maxsize=1)
 def _net() -> Ear:
-    from safetensors.torch import load_file
-
-    if not WEIGHTS_FILE.is_file():
-        raise MissingPart(
-            "no_closure_prior", f"The ear for p, b and m, {WEIGHTS_FILE}, is missing.", "Install ReliTalk again."
-        )
-    weights = {name: value.float() for name, value in load_file(WEIGHTS_FILE).items()}
+    missing = f"The ear for p, b and m, {WEIGHTS_FILE}, is missing."
+    weights = read_ear(WEIGHTS_FILE, "no_closure_prior", missing)
     net = Ear(weights["first.weight"].shape[1], 1, weights["first.weight"].shape[0])
     net.load_state_dict(weights)
     return net.eval()

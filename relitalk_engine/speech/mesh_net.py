@@ -91,15 +91,22 @@ def hearing(sound: Spectra, belief: np.ndarray, fine: bool = False) -> np.ndarra
     return np.concatenate([mel, level, sound.voicing[:, None], belief], 1).astype(np.float32)
 
 
-@lru_cache(maxsize=1)
-def _net() -> MeshNet:
+def read_ear(path: Path, code: str, missing: str) -> dict[str, Tensor]:
+    """Weights of an ear that ships.
+
+    Raises:
+        MissingPart: the file is not there; with this code and sentence.
+    """
     from safetensors.torch import load_file
 
-    if not WEIGHTS_FILE.is_file():
-        raise MissingPart(
-            "no_speech_prior", f"The lip mesh's weights {WEIGHTS_FILE} are missing.", "Install ReliTalk again."
-        )
-    weights = {name: value.float() for name, value in load_file(WEIGHTS_FILE).items()}
+    if not path.is_file():
+        raise MissingPart(code, missing, "Install ReliTalk again.")
+    return {name: value.float() for name, value in load_file(path).items()}
+
+
+@lru_cache(maxsize=1)
+def _net() -> MeshNet:
+    weights = read_ear(WEIGHTS_FILE, "no_speech_prior", f"The lip mesh's weights {WEIGHTS_FILE} are missing.")
     net = MeshNet(weights["first.weight"].shape[1], weights["first.weight"].shape[0])
     net.load_state_dict(weights)
     return net.eval()

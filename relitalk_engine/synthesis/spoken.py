@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
+from .. import weights
 from ..errors import ReliTalkError
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
@@ -66,7 +65,7 @@ class Spoken:
         path = checkpoint()
         if path is None and not digest:
             return None
-        found = "" if path is None else _digest(path)
+        found = "" if path is None else weights.digest(path)
         if path is None or found != (digest or found):
             raise ReliTalkError(
                 "no_weights",
@@ -164,8 +163,3 @@ def _known(places: np.ndarray) -> np.ndarray:
     u, v = places[..., 0], places[..., 1]
     edge = np.minimum(np.minimum(u, SIDE - u), np.minimum(v - SIDE / 2, SIDE - v))
     return np.clip(edge / FADE, 0, 1)
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:8]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class _Module:
     """Stands for any module: what it holds becomes its attributes."""
 
 
-def _tensors(module: object, stem: str):
+def _tensors(module: object, stem: str) -> Iterator[tuple[str, Tensor]]:
     for name, value in vars(module).items():
         if isinstance(value, Tensor):
             yield stem + name, value

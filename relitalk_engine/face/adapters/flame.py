@@ -18,7 +18,6 @@ Source: Li et al. 2017, Learning a model of facial shape and expression from 4D 
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import weights
 from ...errors import ReliTalkError
 from ..head_model import HeadModel
 from .adopt import above_collar, adopt
@@ -157,7 +157,7 @@ def convert(path: Path, anny: HeadModel) -> HeadModel:
     kept, faces = above_collar(template, flame.faces)
     head, match = adopt(
         anny,
-        name=f"flame-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}",
+        name=f"flame-{weights.digest(path)}",
         template=template[kept],
         faces=faces,
         uv=_cylinder(template)[kept],
