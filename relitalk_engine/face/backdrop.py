@@ -27,8 +27,9 @@ CARRIED = 0.02
 """Distance from what is known at which trust has fallen to 1/e, as a share of the frame's width."""
 
 
-Cover = Callable[[int, np.ndarray], tuple[np.ndarray, tuple[slice, slice]]]
-"""From a frame's number and its pixels [H, W, 3] to the covered frame, and the rows and columns that are covered."""
+Cover = Callable[..., tuple[np.ndarray, tuple[slice, slice]]]
+"""From a frame's number, its pixels [H, W, 3] and, where that is known, the first row to cover: the covered frame, and
+the rows and columns that are covered."""
 
 
 class Frames(Protocol):

@@ -94,13 +94,16 @@ class StandIn:
         middle = middle + np.array([[c, -s], [s, c]]) @ offset
         return np.array([*middle / self.reach, turn, zoom]) / GRID
 
-    def cover(self, frame: np.ndarray, place: np.ndarray, above: float) -> tuple[np.ndarray, tuple[slice, slice]]:
+    def cover(
+        self, frame: np.ndarray, place: np.ndarray, above: float, row: float | None = None
+    ) -> tuple[np.ndarray, tuple[slice, slice]]:
         """Replace a frame's lower face by this one's.
 
         Args:
             frame: [H, W, 3] uint8.
             place: [4] as `place` gives it.
             above: upper edge of the cover over the nose's base, in outer-eye distances, negative upwards.
+            row: the upper edge itself, where it is known.
 
         Returns:
             The covered frame, and the rows and columns that are covered.
@@ -116,6 +119,7 @@ class StandIn:
         height, width = frame.shape[:2]
         x0, x1 = (int(np.clip(nose[0] + s * ASIDE * scale * self.reach, 0, width)) for s in (-1, 1))
         y0, y1 = (int(np.clip(nose[1] + s * scale * self.reach, 0, height)) for s in (above, BELOW))
+        y0 = y0 if row is None else int(np.clip(row, 0, y1))
         covered = frame.copy()
         warped = cv2.warpAffine(self.image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
         where = slice(y0, y1), slice(x0, x1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -14,14 +15,19 @@ from ..events import Reporter
 from ..face.backdrop import Backdrop, Cover, find_backdrop
 from ..face.fitting import HeadFit, fit
 from ..face.landmarks import OUTER_EYES, Track
+from ..face.solving.refine import refine
 from ..face.stand_in import HIDE_MOUTH, StandIn, nearest_pose, track_coarsely, track_covered
 from ..media.lossless import LosslessReader
 from ..media.video import read_frames
 from ..reflectance.model import FramePasses
 from ..reflectance.passes import read_frame_passes
+from ..synthesis.boxes import ABOVE_REMOVED
+from ..synthesis.motion import Motion as SeenHead
 from .footage import Footage, ingest
 from .person import Person
 
+CLEAR = 0.05
+"""Outer-eye distances above the removed area that are not looked at: the head may yet move by so much."""
 NEARER = 1.4
 """How much larger than the training clip's a face may be before its mouth looks soft."""
 
@@ -138,6 +144,8 @@ def open_video(
             track, person.head, size, person_fit_config(person), reporter, known=person.fit,
             upper_only=not mouth_matters, fps=float(footage.fps), device=person.device, frames=looked_at,
         )  # fmt: skip
+        if cover is not None:
+            fitted = _down_to_the_mouth(person, fitted, frames, cover, float(footage.fps), reporter)
         backdrop = find_backdrop(frames, reporter, cover)
     return VideoBase(footage, fitted, scratch, backdrop)
 
@@ -162,11 +170,38 @@ def _follow_covered(person: Person, frames: LosslessReader, reporter: Reporter) 
     stand_ins = _StandIns(stand_in, near)
     track = track_covered(frames, coarse, stand_ins, reporter)
 
-    def cover(index: int, frame: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]]:
+    def cover(index: int, frame: np.ndarray, row: float | None = None) -> tuple[np.ndarray, tuple[slice, slice]]:
         face = stand_ins[index]
-        return face.cover(frame, face.place(track.points[index]), HIDE_MOUTH)
+        return face.cover(frame, face.place(track.points[index]), HIDE_MOUTH, row)
 
     return track, cover
+
+
+def _down_to_the_mouth(
+    person: Person, fitted: HeadFit, frames: LosslessReader, cover: Cover, fps: float, reporter: Reporter
+) -> HeadFit:
+    """Place the head by its nose and cheeks too, down to what a take removes of each frame, and never by that."""
+    weight = person_fit_config(person).refine
+    if fitted.skin is None or not weight:
+        return fitted
+
+    def tops(fit: HeadFit, clear: float) -> np.ndarray:
+        motion = SeenHead.of(person.head, fit)
+        return np.floor(motion.centre[:, 1] - (ABOVE_REMOVED + clear) * motion.unit)
+
+    rows = tops(fitted, CLEAR)
+
+    def looked_at(t: int) -> np.ndarray:
+        return cover(t, frames[t], float(rows[t]))[0]
+
+    better = refine(fitted, person.head, looked_at, weight, True, fps, reporter, rows)
+    low = tops(better, 0.0) >= rows  # else some of what was looked at would be removed
+    return replace(
+        better,
+        psi=np.where(low[:, None], better.psi, fitted.psi),
+        rotation=np.where(low[:, None, None], better.rotation, fitted.rotation),
+        translation=np.where(low[:, None], better.translation, fitted.translation),
+    )
 
 
 def person_fit_config(person: Person):

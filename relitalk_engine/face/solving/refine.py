@@ -31,6 +31,10 @@ NEAR = (0.02, 0.02, 0.02, 0.004, 0.004, 0.01)
 """How far a frame whose whole face was followed may lie off: radians and metres."""
 FAR = (0.2, 0.2, 0.2, 0.02, 0.02, 0.06)
 """Likewise where only the upper face counts, whose landmarks lean towards the face that covers the lower one."""
+AGAIN = tuple(0.2 * x for x in FAR)
+"""Likewise where that was done, and nose and cheeks are looked at too."""
+STILL = 0.002
+"""Metres by which mouth actions may move a spot of these."""
 ACTION, UPPER_ACTION = 0.03, 0.1
 """Likewise for actions."""
 STEPS, UPPER_STEPS = (0, 3, 3), (10, 4, 4)
@@ -56,6 +60,7 @@ def refine(
     upper_only: bool,
     fps: float,
     reporter: Reporter,
+    rows: np.ndarray | None = None,
 ) -> HeadFit:
     """Refine a fit by its pictures.
 
@@ -67,6 +72,8 @@ def refine(
         upper_only: nothing below the nose's bridge is looked at.
         fps: frames per second.
         reporter: hears the progress and may cancel.
+        rows: [T] rows of the frames, near those of the nose's base, below which nothing is looked at. The fit was
+            refined without them, and is moved a little; spots that go with the mouth do not count.
 
     Returns:
         The fit with other poses and actions, and with the skin.
@@ -78,7 +85,7 @@ def refine(
     scale = spots.scale(fit.translation)
     learnt = fit.skin is None
     skin = fit.skin or _skin(fit, spots, frames, scale)
-    finder = _Finder(spots, head, skin, scale, weight, upper_only)
+    finder = _Finder(spots, head, skin, scale, weight, upper_only, rows)
     moves = np.zeros((len(fit), finder.count))
     surety = np.zeros((len(fit), finder.count, finder.count), np.float32)
     for index in reporter.steps("fit: skin", range(len(fit))):
@@ -116,10 +123,18 @@ class _Finder:
         scale: of the compared pictures.
         weight: of the pictures.
         upper_only: nothing below the nose's bridge is looked at.
+        rows: [T] of `refine`.
     """
 
     def __init__(
-        self, spots: Spots, head: HeadModel, skin: Skin, scale: float, weight: float, upper_only: bool
+        self,
+        spots: Spots,
+        head: HeadModel,
+        skin: Skin,
+        scale: float,
+        weight: float,
+        upper_only: bool,
+        rows: np.ndarray | None,
     ) -> None:
         names = head.expression_names
         self.actions = [
@@ -128,14 +143,21 @@ class _Finder:
             if (name.startswith(UPPER_ACTIONS) if upper_only else not name.startswith(STILL_ACTIONS))
         ]
         self.count = 6 + len(self.actions)
-        spread = [*(FAR if upper_only else NEAR), *[UPPER_ACTION if upper_only else ACTION] * len(self.actions)]
+        spread = [
+            *(NEAR if not upper_only else FAR if rows is None else AGAIN),
+            *[UPPER_ACTION if upper_only and rows is None else ACTION] * len(self.actions),
+        ]
         self.prior = 1 / np.square(spread)
         self.bends = np.array([*BENDS, *[ACTION_BEND] * len(self.actions)])
         self._steps = UPPER_STEPS if upper_only else STEPS
         self._spots, self._skin, self._scale, self._share = spots, skin, scale, SHARE * weight
         self._moving = spots.actions[self.actions]
         bridge = head.at_landmarks(head.template)[2, 1] + ABOVE_NOSE
-        self._looked_at = spots.template[:, 1] > (bridge if upper_only else -np.inf)
+        self._rows = rows
+        if rows is None:
+            self._looked_at = spots.template[:, 1] > (bridge if upper_only else -np.inf)
+        else:
+            self._looked_at = np.linalg.norm(spots.actions[head.mouth_actions], axis=-1).max(0) < STILL
 
     def find(self, fit: HeadFit, index: int, pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """How far one frame lies off.
@@ -147,12 +169,13 @@ class _Finder:
             x[index].astype(np.float64) for x in (fit.psi, fit.rotation, fit.translation)
         )
         first, move = psi[self.actions].copy(), np.zeros(self.count)
+        last = np.inf if self._rows is None else self._rows[index]
         surety, counted = np.zeros((self.count, self.count)), 0.0
         for k, steps in enumerate(self._steps):
             looks, deviations = (x[k] for x in self._skin.at(rotation))
             for _ in range(steps):
                 turned, pixels, seen = self._spots.place(psi, rotation, translation)
-                used = np.flatnonzero(self._looked_at & (seen > 0) & (deviations > 0))
+                used = np.flatnonzero(self._looked_at & (seen > 0) & (deviations > 0) & (pixels[:, 1] < last))
                 if len(used) < self.count:
                     return np.zeros(self.count), np.zeros((self.count, self.count))
                 found = sample(pictures[k], pixels[used], self._scale)
