@@ -69,5 +69,11 @@ def shifted(layers: np.ndarray, flows: np.ndarray) -> np.ndarray:
     return np.stack([pull(layer, place + flow) for layer, flow in zip(layers, flows, strict=True)])
 
 
+def one_after_another(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The flows [K, S, S, 2] that read in one step what `first` and then `second` read in two."""
+    place = window_map((0.0, 0.0, float(first.shape[1])), first.shape[1])
+    return np.stack([b + pull(a, place + b, sharp=False) for a, b in zip(first, second, strict=True)])
+
+
 def _bytes(grey: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .local import GUIDES, LAYER, Unit, centred, coarse, convolution, silent
+from .local import GUIDES, LAYER, Unit, centred, coarse, convolution, silent, spread
 
 CELL = 8
 """Samples across the finest detail that F_blend adds to real surroundings."""
@@ -29,11 +29,11 @@ class FBlend(nn.Module):
         self.bottom = nn.ModuleList([Unit(widths[-1], widths[-1], 3, 1, d) for d in (1, 2)])
         self.dilated = nn.ModuleList([Unit(widths[level], widths[level], 3, 1, 2) for level in (2, 3, 4)])
         self.up = nn.ModuleList([Unit(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)])
-        self.tail = silent(convolution(widths[0], layers + 4))
+        self.tail = silent(convolution(widths[0], 3 * layers + 4))
 
     def forward(
         self, base: Tensor, painted: Tensor, guides: Tensor, layers: Tensor, spoken: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Join.
 
         Args:
@@ -45,7 +45,7 @@ class FBlend(nn.Module):
 
         Returns:
             Logits [B, K, S, S] of the mouths around the driven area; what is added to the RGB [B, 3, S, S]; what is
-            added to the matte [B, 1, S, S].
+            added to the matte [B, 1, S, S]; where to read the mouths [B, K, 2, S, S], as `moved`.
         """
         seen = [base, painted, guides, centred(layers)]
         if self.spoken:
@@ -64,6 +64,7 @@ class FBlend(nn.Module):
             x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
             x = layer(torch.cat([x, skip], 1))
         out = self.tail(x)
+        logits, added, matte, flows = out.split([self.layers, 3, 1, 2 * self.layers], 1)
         if not self.layers:
-            return out[:, :0], out[:, :-1], out[:, -1:]
-        return coarse(out[:, : self.layers], 2), coarse(out[:, self.layers : -1], CELL), out[:, -1:]
+            return logits, added, matte, flows.unflatten(1, (0, 2))
+        return coarse(logits, 2), coarse(added, CELL), matte, spread(flows)

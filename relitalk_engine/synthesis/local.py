@@ -18,6 +18,10 @@ BARRED = 30.0
 """What is taken off the logit of a mouth that must not be shown."""
 CELL = 4
 """Samples across the finest detail that F_local adds to real mouths (it adds all detail where there are none)."""
+FLOW_CELL = 8
+"""Samples across which a mouth is moved alike."""
+FLOW = 0.05
+"""How far a mouth is moved by one unit of the networks' output, as a share of the window."""
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -54,10 +58,35 @@ def mix(layers: Tensor, logits: Tensor, leader: int) -> tuple[Tensor, Tensor]:
     return (weights[:, :, None] * layers[:, :, :4]).sum(1), weights
 
 
+def moved(layers: Tensor, flows: Tensor) -> Tensor:
+    """Mouths read elsewhere.
+
+    Args:
+        layers: [B, K, C, S, S].
+        flows: [B, K, 2, S, S] where to read each, right and down of each sample, as shares of the window.
+
+    Returns:
+        [B, K, C, S, S]; the border repeats outside.
+    """
+    count, size = layers.shape[0] * layers.shape[1], layers.shape[-1]
+    if not count:
+        return layers
+    steps = (torch.arange(size, device=layers.device, dtype=flows.dtype) + 0.5) / size * 2 - 1
+    places = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1)
+    places = places + 2 * flows.flatten(0, 1).permute(0, 2, 3, 1)
+    found = F.grid_sample(layers.flatten(0, 1).to(flows.dtype), places, padding_mode="border", align_corners=False)
+    return found.view_as(layers)
+
+
 def coarse(field: Tensor, cell: int) -> Tensor:
     """A field [B, C, H, W] without what is finer than `cell` samples: corrections shall not blur what is real."""
     small = F.avg_pool2d(field, cell, ceil_mode=True, count_include_pad=False)
     return F.interpolate(small, size=field.shape[2:], mode="bicubic", align_corners=False)
+
+
+def spread(flows: Tensor) -> Tensor:
+    """A network's output [B, 2K, H, W] as flows [B, K, 2, H, W] for `moved`."""
+    return FLOW * coarse(flows, FLOW_CELL).unflatten(1, (-1, 2))
 
 
 def centred(layers: Tensor) -> Tensor:
@@ -103,9 +132,9 @@ class FLocal(nn.Module):
         self.down = Unit(channels, inner, 3, 2)
         self.blocks = nn.Sequential(*[ResidualBlock(inner) for _ in range(blocks)])
         self.up = Unit(inner, channels)
-        self.tail = silent(convolution(channels, layers + 3))
+        self.tail = silent(convolution(channels, 3 * layers + 3))
 
-    def forward(self, guides: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, guides: Tensor, layers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Paint the driven area.
 
         Args:
@@ -113,12 +142,14 @@ class FLocal(nn.Module):
             layers: [B, K, 5, H, W], light-normalised, encoded.
 
         Returns:
-            Logits [B, K, H, W] for `mix` and what is added to its RGB [B, 3, H, W].
+            Logits [B, K, H, W] for `mix`, what is added to its RGB [B, 3, H, W], and where to read the mouths
+            [B, K, 2, H, W], as `moved`.
         """
         skip = self.head(torch.cat([guides, centred(layers)], 1))
         y = self.blocks(self.down(skip))
         y = F.interpolate(y, size=skip.shape[2:], mode="bilinear", align_corners=False)
         out = self.tail(self.up(y) + skip)
+        logits, added, flows = out.split([self.layers, 3, 2 * self.layers], 1)
         if not self.layers:
-            return out[:, :0], out
-        return coarse(out[:, : self.layers], 2), coarse(out[:, self.layers :], CELL)
+            return logits, added, flows.unflatten(1, (0, 2))
+        return coarse(logits, 2), coarse(added, CELL), spread(flows)

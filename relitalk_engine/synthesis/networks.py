@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .blend import FBlend
 from .boxes import ABOVE_DRIVEN, WINDOW, WINDOW_BELOW
-from .local import BARRED, FLocal, mix
+from .local import BARRED, FLocal, mix, moved
 
 LOCAL_SIDE = 1.12
 """Side of F_local's square in outer-eye distances: the driven area with an open jaw, and a little about it."""
@@ -29,26 +29,29 @@ class Recipe:
 
     Attributes:
         weights: [B, K, S, S] shares of the retrieved mouths.
+        flows: [B, K, 2, S, S] where they are read, as `local.moved`.
         added: [B, 3, S, S] what is added to their mixture.
         matte: [B, 1, S, S] what is added to their mixture's matte.
         painted: [B, 3, s, s] F_local's own picture of its square.
     """
 
     weights: Tensor
+    flows: Tensor
     added: Tensor
     matte: Tensor
     painted: Tensor
 
     def picture(self, layers: Tensor) -> Tensor:
         """RGB and matte [B, 4, S, S] from the mouths [B, K, 5, S, S]."""
-        mixed = (self.weights[:, :, None] * layers[:, :, :4]).sum(1)
+        mixed = (self.weights[:, :, None] * moved(layers[:, :, :4], self.flows)).sum(1)
         return mixed + torch.cat([self.added, self.matte], 1)
 
 
 class Networks(nn.Module):
     """Both networks; they share nothing but what passes between them.
 
-    `gain` [2] says how far their choice among mouths and their corrections are followed: 1 fully, 0 not at all.
+    `gain` [3] says how far they are followed in moving mouths, in choosing among them and in correcting them: 1 fully,
+    0 not at all.
     Training sets it by frames that were held out: no clip is painted worse than its real mouths show it.
     """
 
@@ -61,7 +64,7 @@ class Networks(nn.Module):
         self.layers, self.spoken = layers, spoken
         self.local = FLocal(layers, channels)
         self.blend = FBlend(layers, channels, spoken) if blend else None
-        self.register_buffer("gain", torch.ones(2))
+        self.register_buffer("gain", torch.ones(3))
 
     def forward(
         self,
@@ -86,26 +89,28 @@ class Networks(nn.Module):
         top, left, side = local_square(size)
         square = (..., slice(top, top + side), slice(left, left + side))
         share = F.pad(self.soft(driven[square]), (left, size - left - side, top, size - top - side))
-        choose, correct = self.gain if self.layers else torch.ones_like(self.gain)
-        logits, added = self.local(guides[square], layers[square])
+        move, choose, correct = self.gain if self.layers else torch.ones_like(self.gain)
+        around = (left, size - left - side, top, size - top - side)
+        logits, added, flows = self.local(guides[square], layers[square])
+        flows = move * F.pad(flows, around)
         barred = torch.zeros_like(logits)
         if self.layers > 1:
             barred[:, -1] = BARRED  # the nearest pose shows its own mouth, which nobody asked for
-        mixed, weights = mix(layers[square], choose * logits - barred, 0)
+        mixed, weights = mix(moved(layers, flows)[square], choose * logits - barred, 0)
         added = correct * added
         painted = mixed[:, :3] + added
-        around = (left, size - left - side, top, size - top - side)
         shown = torch.cat([F.pad(painted, around) * share, share], 1)
         if self.blend is None:
-            ring_logits, ring_added, matte = layers[:, :, 4] * 0, base * 0, known * 0
+            ring_logits, ring_added, matte, ring_flows = layers[:, :, 4] * 0, base * 0, known * 0, flows * 0
         else:
-            ring_logits, ring_added, matte = self.blend(
+            ring_logits, ring_added, matte, ring_flows = self.blend(
                 torch.cat([base * known, known], 1), shown, guides, layers, spoken
             )
-        ring_added, matte = correct * ring_added, correct * matte
-        _, ring = mix(layers, choose * ring_logits, -1)
+        ring_added, matte, ring_flows = correct * ring_added, correct * matte, move * ring_flows
+        flows = share[:, :, None] * flows + ring_flows
+        _, ring = mix(moved(layers, flows), choose * ring_logits, -1)
         weights = share * F.pad(weights, around) + (1 - share) * ring
-        return Recipe(weights, share * F.pad(added, around) + ring_added, matte, painted)
+        return Recipe(weights, flows, share * F.pad(added, around) + ring_added, matte, painted)
 
     @staticmethod
     def soft(driven: Tensor) -> Tensor:

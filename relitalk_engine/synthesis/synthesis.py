@@ -11,7 +11,8 @@ from ..config import SynthesisConfig
 from ..errors import ReliTalkError
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
-from .align import rim_flow, shifted
+from .align import one_after_another, rim_flow, shifted
+from .around import looks, unlike
 from .bands import FINE, mix_bands
 from .bank import Bank, Driven, Frames
 from .boxes import boxes, mouth_sweep
@@ -207,3 +208,5 @@ class Painter:
         sides = (y == 0, y + height == rgb.shape[0], x == 0, x + width == rgb.shape[1])
         joined = np.clip(close_rim(picture, np.concatenate([around, matte], -1), sides), 0, 1)
         return Patch(box, np.rint(joined[..., :3] * 255).astype(np.uint8), joined[..., 3].astype(np.float32))
+        if flows is not None:
+            flows = one_after_another(flows, size * np.moveaxis(recipe.flows[0].float().cpu().numpy(), 1, -1))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from relitalk_engine.synthesis.local import moved
 from relitalk_engine.synthesis.networks import Networks, local_square
 
 SIZE = 64
@@ -75,6 +76,23 @@ def test_missing_pixels_of_a_mouth_are_never_shown():
     *inputs, mouths = _inputs(3)
     mouths[:, 0, 4, :, :32] = 0
     assert _taught(3)(*inputs, mouths).weights[:, 0, :, :30].max().item() < 1e-3
+
+
+def test_mouths_are_moved_by_shares_of_the_window():
+    *_, mouths = _inputs(3)
+    flows = torch.zeros(1, 3, 2, SIZE, SIZE)
+    assert torch.allclose(moved(mouths, flows), mouths, atol=1e-5)
+    flows[:, 1, 0], flows[:, 2, 1] = 5 / SIZE, -3 / SIZE
+    found = moved(mouths, flows)
+    assert torch.allclose(found[:, 1, :, :, :-5], mouths[:, 1, :, :, 5:], atol=1e-4)
+    assert torch.allclose(found[:, 2, :, 3:], mouths[:, 2, :, :-3], atol=1e-4)
+
+
+def test_untaught_networks_move_nothing_and_taught_ones_smoothly():
+    *inputs, mouths = _inputs(3)
+    assert not Networks(3, 8)(*inputs, mouths).flows.any()
+    flows = _taught(3)(*inputs, mouths).flows
+    assert 0 < flows.diff(dim=-1).abs().max() < 0.3 * flows.abs().max()
 
 
 def test_gain_zero_takes_the_corrections_back():
