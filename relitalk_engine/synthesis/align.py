@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .warp import pull, window_map
+from .warp import blurred, pull, window_map
 
 SPREAD = 0.1
 """How far the flow of the surroundings is averaged, as a share of the window."""
@@ -56,7 +56,7 @@ def rim_flow(base: np.ndarray, known: np.ndarray, layers: np.ndarray, head: np.n
             flow = np.clip(finder.calc(_bytes(asked), _bytes(picture), None), -MOST * size, MOST * size)
             for part, share in ((head, soft), (1 - head, 1 - soft)):
                 weight = trust * texture * part
-                sums = cv2.GaussianBlur(np.dstack([flow * weight[..., None], weight]), (0, 0), SPREAD * size)
+                sums = blurred(np.dstack([flow * weight[..., None], weight]), SPREAD * size)
                 flows[k] += sums[..., :2] / np.maximum(sums[..., 2:], 1e-4) * (share * fade)[..., None]
     return flows
 

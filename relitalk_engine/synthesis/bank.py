@@ -14,7 +14,7 @@ from ..media.images import linear_to_srgb, srgb_to_linear
 from .boxes import window
 from .guides import Guides, SourceLight, guides, head_normals, shading_map
 from .motion import Motion
-from .warp import Spline, pull, window_map
+from .warp import Spline, blurred, pull, window_map
 
 Frames = Callable[[int], np.ndarray]
 CELLS = 72
@@ -174,7 +174,7 @@ class Bank:
         reach = EDGE * float(self.motion.unit[index])
         inside = np.clip(edge / reach, 0, 1)[..., None]
         if inside.min() < 1:  # a repeated border would be streaks
-            spread = cv2.GaussianBlur(pixels, (0, 0), reach / float(positions[0, 1, 0] - positions[0, 0, 0]))
+            spread = blurred(pixels, reach / float(positions[0, 1, 0] - positions[0, 0, 0]))
             pixels = spread + inside * (pixels - spread)
         return np.dstack([pixels, inside])
 

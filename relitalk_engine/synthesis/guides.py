@@ -12,6 +12,7 @@ from ..face.head_model import HeadModel
 from ..geometry.raster import Hits, cast, interpolate
 from ..geometry.surface import vertex_normals
 from ..lighting.sh import shade
+from .warp import blurred
 
 HOLD = 0.4
 """Beyond the head's outline its motion and its light fade out over this share of the window."""
@@ -125,6 +126,6 @@ def shading_map(head: HeadModel, guide: Guides, shading: np.ndarray) -> np.ndarr
     half = Hits(hits.triangle[::2, ::2], hits.bary[::2, ::2], hits.depth[::2, ::2])  # it is smooth
     mask = half.mask.astype(np.float32)[..., None]
     seen = interpolate(half, shading, head.faces)
-    total = cv2.GaussianBlur(np.concatenate([seen * mask, mask], -1), (0, 0), REACH * mask.shape[0] / 2)
+    total = blurred(np.concatenate([seen * mask, mask], -1), REACH * mask.shape[0] / 2)
     smooth = (total[..., :3] + 1e-3) / (total[..., 3:] + 1e-3)
     return (hold * smooth + 1 - hold).astype(np.float32)

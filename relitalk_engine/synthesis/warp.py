@@ -75,6 +75,16 @@ class Spline:
         return moved if hold is None else moved * hold[..., None]
 
 
+def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
+    """A Gaussian of any width over an image [H, W(, C)], quick where it is wide: done on a smaller one."""
+    step = int(sigma / 3)
+    if step < 2:
+        return cv2.GaussianBlur(image, (0, 0), sigma)
+    height, width = image.shape[:2]
+    small = cv2.resize(image, (max(1, width // step), max(1, height // step)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / step), (width, height))
+
+
 def window_map(window: tuple[float, float, float], size: int) -> np.ndarray:
     """Pixel positions of the centres of a square window's samples.
 
