@@ -43,7 +43,7 @@ class Driven:
         vertices, normals = head_normals(head, fit, frame, motion.psi[frame])
         self.guides: Guides = guides(head, fit, vertices, normals, self.view, size, device)
         self.shading = shading_map(head, self.guides, light.on(normals)) if light.sh is not None else None
-        self.spline = Spline(motion.knots[frame], self.view, CELLS)
+        self.spline = Spline(motion.select(np.array([frame])).knots[0], self.view, CELLS)
         self.hold = cv2.resize(self.guides.hold, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
 
     def at(self, field: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -111,6 +111,7 @@ class Bank:
     ):
         """Nothing is read yet."""
         self.head, self.fit, self.motion, self.light = head, fit, motion, light
+        self._knots = motion.knots
         self._rgb, self._alpha, self._keep = rgb, alpha, keep
         self._held: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
 
@@ -162,7 +163,7 @@ class Bank:
 
     def _warped(self, driven: Driven, positions: np.ndarray, index: int) -> np.ndarray:
         rgba, vertex_shading = self.frame(index)
-        moved = driven.spline.displacement(self.motion.knots[index], driven.hold)
+        moved = driven.spline.displacement(self._knots[index], driven.hold)
         places = positions + driven.at(moved, positions)
         pixels = pull(rgba, places).astype(np.float32) / 255
         if self.light.sh is not None:

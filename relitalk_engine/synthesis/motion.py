@@ -8,6 +8,7 @@ import numpy as np
 
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
+from .outline import Outline
 from .warp import CONTROL, LIPS
 
 _EYES = (33, 263)
@@ -25,7 +26,9 @@ class Motion:
     """The head over T frames, as its fitted model has it (never as a mouth was tracked).
 
     Attributes:
-        knots: [T, K, 2] in pixels: the landmarks `warp.CONTROL`, then the outline of cheeks and jaw as it is seen.
+        landmarks: [T, L, 2] in pixels: the landmarks `warp.CONTROL`.
+        outline: [T, P, 2] in pixels: points of the outline of cheeks and jaw as it is seen.
+        outwards: [T, 2 x bands, 2] the way out of the face at each of these.
         lips: [T, L, 3] the landmarks `warp.LIPS` in the head frame, in outer-eye distances.
         rotation: [T, 3, 3] head to camera.
         centre: [T, 2] the resting mouth's middle in pixels: it moves with the head, not with the mouth.
@@ -33,7 +36,9 @@ class Motion:
         psi: [T, E] the actions that it was computed from.
     """
 
-    knots: np.ndarray
+    landmarks: np.ndarray
+    outline: np.ndarray
+    outwards: np.ndarray
     lips: np.ndarray
     rotation: np.ndarray
     centre: np.ndarray
@@ -44,8 +49,10 @@ class Motion:
         return len(self.unit)
 
     @classmethod
-    def of(cls, head: HeadModel, fit: HeadFit, psi: np.ndarray | None = None) -> Motion:
-        """Pose of `fit`, actions `psi` [T, E] (the fit's own if absent)."""
+    def of(
+        cls, head: HeadModel, fit: HeadFit, psi: np.ndarray | None = None, outline: Outline | None = None
+    ) -> Motion:
+        """Pose of `fit`, actions `psi` [T, E] (the fit's own if absent), the person's own `outline` if it is known."""
         psi = fit.psi if psi is None else psi
         chosen = list(CONTROL)
         rest = head.at_landmarks(_rest(head, fit))
@@ -60,15 +67,24 @@ class Motion:
 
         mouth = placed(np.broadcast_to(middle.astype(np.float32), (len(psi), 1, 3)))
         unit = (fit.focal * eyes / -mouth[:, 0, 2]).astype(np.float32)
-        knots = fit.project(placed(points[:, chosen])).astype(np.float32)
+        rim, outwards = _outline(head, fit, psi, unit)
+        if outline is not None:
+            rim += (outline.at(turn) * unit[:, None])[..., None] * outwards
         return cls(
-            knots=np.concatenate([knots, _outline(head, fit, psi, unit)], 1),
+            landmarks=fit.project(placed(points[:, chosen])).astype(np.float32),
+            outline=rim,
+            outwards=outwards,
             lips=points[:, list(LIPS)] / eyes,
             rotation=turn,
             centre=fit.project(mouth)[:, 0].astype(np.float32),
             unit=unit,
             psi=psi,
         )
+
+    @property
+    def knots(self) -> np.ndarray:
+        """[T, L + P, 2] in pixels: what `warp.Spline` goes through."""
+        return np.concatenate([self.landmarks, self.outline], 1)
 
     def select(self, frames: slice | np.ndarray) -> Motion:
         """Some of the frames."""
@@ -80,8 +96,8 @@ def _rest(head: HeadModel, fit: HeadFit) -> np.ndarray:
     return fit.shape(head, np.zeros(len(head.expression_names), np.float32))
 
 
-def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """[T, 2 x bands, 2] pixels: at several heights the outermost points of cheeks and jaw on either side.
+def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[T, 2 x bands, 2] pixels: at several heights the outermost points of cheeks and jaw on either side; the way out.
 
     Which points of the skin these are changes as the head turns; what is seen beside them is not the head.
     """
@@ -89,7 +105,7 @@ def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -
     bare = (regions["skin"] > 0.5) & (regions["ears"] + regions["scalp"] + regions["neck"] < 0.1)
     chin = head.at_landmarks(place)[152, 1]
     edges = np.linspace(chin + 0.004, -0.015, _BANDS + 1)
-    found = np.empty((len(psi), 2 * _BANDS, 2), np.float32)
+    found, outwards = (np.empty((len(psi), 2 * _BANDS, 2), np.float32) for _ in range(2))
     for start in range(0, len(psi), _CHUNK):
         part = slice(start, min(start + _CHUNK, len(psi)))
         for band in range(_BANDS):
@@ -98,10 +114,12 @@ def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -
             points = np.einsum("tij,tkj->tki", fit.rotation[part], points) + fit.translation[part, None]
             pixels = fit.project(points)
             across = fit.rotation[part, :2, 0] * np.array([1, -1])  # the head's own horizontal in the picture
-            along = np.einsum("tkc,tc->tk", pixels, across / np.linalg.norm(across, axis=-1, keepdims=True))
+            across /= np.linalg.norm(across, axis=-1, keepdims=True)
+            along = np.einsum("tkc,tc->tk", pixels, across)
             for side, sign in enumerate((-1.0, 1.0)):
                 reach = sign * along / (_SOFT * unit[part, None])
                 share = np.exp(reach - reach.max(1, keepdims=True))
                 share /= share.sum(1, keepdims=True)
                 found[part, 2 * band + side] = np.einsum("tk,tkc->tc", share, pixels)
-    return found
+                outwards[part, 2 * band + side] = sign * across
+    return found, outwards

@@ -21,6 +21,7 @@ from .guides import SourceLight
 from .motion import Motion
 from .networks import Networks
 from .retrieval import plan
+from .outline import Outline
 from .rim import close_rim
 from .spoken import CHANNELS, Speaker, Spoken
 
@@ -34,6 +35,7 @@ class Synthesis:
         light: the clip's light, as it is divided out.
         sweep: [P, E] the clip's extreme mouths.
         config: what it was trained with.
+        outline: where the person's outline lies beside the fitted head's.
         wav2lip: digest of the user's Wav2Lip that F_blend learned to see; empty: none.
     """
 
@@ -41,6 +43,7 @@ class Synthesis:
     light: SourceLight
     sweep: np.ndarray
     config: SynthesisConfig
+    outline: Outline
     wav2lip: str = ""
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -48,6 +51,8 @@ class Synthesis:
         values = {f"synthesis.net.{k}": v.cpu().contiguous().numpy() for k, v in self.networks.state_dict().items()}
         values["synthesis.sweep"] = self.sweep.astype(np.float32)
         values["synthesis.light"] = np.zeros((0, 3), np.float32) if self.light.sh is None else self.light.sh
+        values["synthesis.outline"] = self.outline.slopes.astype(np.float32)
+        values["synthesis.outline_reach"] = self.outline.reach.astype(np.float32)
         config = self.config
         shape = [config.size, config.channels, self.networks.layers, config.removed, config.driven]
         values["synthesis.shape"] = np.array(shape, np.float64)
@@ -72,6 +77,7 @@ class Synthesis:
             networks.load_state_dict(state)
             sh, sweep = values["synthesis.light"], values["synthesis.sweep"]
         except (KeyError, ValueError, RuntimeError) as error:
+            outline = Outline(values["synthesis.outline"], values["synthesis.outline_reach"])
             raise ReliTalkError(
                 "bad_weights", "The subject's weights hold no whole mouth synthesis.", "Train the subject again."
             ) from error
@@ -79,7 +85,7 @@ class Synthesis:
             size=int(size), channels=int(channels), removed=float(removed), driven=float(driven),
             neighbours=int(layers), retrieval=layers > 0, normalised=len(sh) > 0, blend=blend,
         )  # fmt: skip
-        return cls(networks, SourceLight(sh if len(sh) else None), sweep, config, wav2lip)
+        return cls(networks, SourceLight(sh if len(sh) else None), sweep, outline, config, wav2lip)
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,8 @@ class Painter:
     ):
         """Plan the whole take."""
         self.head, self.fit, self.device = head, fit, device
-        self.motion = Motion.of(head, fit, psi)
-        bank_motion = Motion.of(head, clip)
+        self.motion = Motion.of(head, fit, psi, synthesis.outline)
+        bank_motion = Motion.of(head, clip, outline=synthesis.outline)
         self.synthesis = synthesis
         self.bank = Bank(head, clip, bank_motion, synthesis.light, rgb, alpha, keep)
         sweep = np.concatenate([synthesis.sweep, mouth_sweep(self.motion, head.mouth_actions)[1:]])

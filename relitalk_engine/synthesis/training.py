@@ -22,7 +22,8 @@ from .guides import SourceLight
 from .losses import loss
 from .motion import Motion
 from .networks import Networks
-from .retrieval import Plan, plan
+from .outline import learn_outline
+from .retrieval import Plan
 from .spoken import CHANNELS, Speaker, Spoken
 from .synthesis import Synthesis
 
@@ -78,14 +79,15 @@ def train_synthesis(
         The trained synthesis.
     """
     light = SourceLight.of(sh if config.normalised else None, head, fit)
-    motion = Motion.of(head, fit)
+    outline = learn_outline(fit, Motion.of(head, fit), alpha)
+    motion = Motion.of(head, fit, outline=outline)
     sweep = mouth_sweep(motion, head.mouth_actions)
     layers = config.neighbours if config.retrieval else 0
     torch.manual_seed(seed)
     spoken = spoken if config.blend else None
     networks = Networks(layers, config.channels, config.blend, CHANNELS if spoken else 0)
     networks = networks.to(device, memory_format=torch.channels_last)
-    synthesis = Synthesis(networks, light, sweep, config, spoken.digest if spoken else "")
+    synthesis = Synthesis(networks, light, sweep, outline, config, spoken.digest if spoken else "")
     optimizer = torch.optim.AdamW(networks.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=0.02)
     budget = Budget(config)
     if checkpoint:
@@ -98,9 +100,11 @@ def train_synthesis(
     frames = np.unique(np.linspace(0, len(fit) - 1, count).round().astype(int))
     frames = frames[fit.valid[frames]] if fit.valid[frames].any() else frames
     bank = Bank(head, fit, motion, light, rgb, alpha, keep=max(64, min(len(fit), 256)))
-    areas = boxes(head, fit, motion, sweep, config.removed, config.driven)
-    shown = _strangers(motion, max(layers, 1), fit.valid, fps)
-    speaker = Speaker(spoken, bank, fit, areas.removed, shown.source[:, -1, 0]) if spoken else None
+    areas = config.removed, config.driven
+    rng = np.random.default_rng(seed)
+    asked = Asked.of(head, fit, motion, outline, sweep, areas, max(layers, 1), rgb, fps, rng, reporter)
+    shown = asked.plan
+    speaker = Speaker(spoken, bank, asked.fit, asked.boxes.removed, shown.source[:, -1, 0]) if spoken else None
     if not layers:
         shown = Plan(shown.source[:, :0], shown.weight[:, :0], shown.cost)
     examples = Examples(bank, areas, shown, frames, size, reporter, device, speaker)
