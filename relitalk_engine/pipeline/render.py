@@ -82,6 +82,9 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
             motion.psi,
             options.device,
             spoken=spoken,
+            footage=base.rgb,
+            shown=motion.order,
+            reporter=reporter,
         )
         info = take_info("render", person, base, motion, frames, options.out, options.light, lights)
         info.audio = {"file": str(options.audio.resolve()), "seconds": round(audio_seconds(options.audio), 4)}

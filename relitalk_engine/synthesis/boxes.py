@@ -125,6 +125,14 @@ def inside(box: np.ndarray, view: tuple[float, float, float], size: int) -> np.n
     return np.outer(cover(box[1], box[3], y), cover(box[0], box[2], x)).astype(np.float32)
 
 
+def erased(rgb: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """A copy of a frame without its removed area: all that the painter is ever given of it."""
+    x, y, width, height = (int(v) for v in box)
+    copy = rgb.copy()
+    copy[y : y + height, x : x + width] = 128
+    return copy
+
+
 def _eye_distance(fit: HeadFit, motion: Motion) -> float:
     """Outer-eye distance in metres, from pixels per distance and depth."""
     return float(np.median(motion.unit * -fit.translation[:, 2]) / fit.focal)

@@ -1,4 +1,4 @@
-"""Training examples: each frame of the clip as a driven frame that must not see itself. Held in 8 bit."""
+"""Training examples: frames of the clip as driven frames that must not see themselves. Held in 8 bit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..events import Reporter
 from .align import rim_flow, shifted
+from .asked import Asked
 from .bank import Bank, Driven
-from .boxes import Boxes, inside
-from .retrieval import Plan
+from .boxes import inside
 from .spoken import CHANNELS, Speaker
 
 HEADROOM = 1.25
@@ -56,14 +56,6 @@ class Example:
         return 1 + (MOUTH_WEIGHT - 1) * self.guides[:, 4:6].amax(1, keepdim=True)
 
 
-def erased(rgb: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """A copy of a frame without its removed area: all that the painter is ever given of it."""
-    x, y, width, height = (int(v) for v in box)
-    copy = rgb.copy()
-    copy[y : y + height, x : x + width] = 128
-    return copy
-
-
 def known_map(box: np.ndarray, driven: Driven, size: tuple[int, int]) -> np.ndarray:
     """[S, S] 1 where a window's sample is in the image and well outside the removed box."""
     x, y, width, height = (int(v) for v in box)
@@ -78,35 +70,34 @@ class Examples:
     def __init__(
         self,
         bank: Bank,
-        boxes: Boxes,
-        plan: Plan,
-        frames: np.ndarray,
+        asked: Asked,
+        chosen: np.ndarray,
         size: int,
         reporter: Reporter,
         device: str = "cpu",
         speaker: Speaker | None = None,
     ):
-        """Cut and warp `frames`; `plan` and `boxes` cover all frames of the bank; `device` may cast the rays.
+        """Cut and warp the `chosen` ones of `asked`; `device` may cast the rays.
 
         `speaker` has the clip's own sound, where Wav2Lip is to paint it.
         """
-        fit, motion = bank.fit, bank.motion
+        fit, plan = asked.fit, asked.plan
         layers = plan.source.shape[1]
-        shape = (len(frames), size, size)
+        shape = (len(chosen), size, size)
         self._true = np.empty((*shape, 4), np.uint8)
         self._masks = np.empty((*shape, 3), np.uint8)
         self._guides = np.empty((*shape, 6), np.int8)
-        self._layers = np.empty((len(frames), layers, size, size, 5), np.uint8)
+        self._layers = np.empty((len(chosen), layers, size, size, 5), np.uint8)
         self._spoken = np.empty((*shape, CHANNELS), np.uint8) if speaker else None
-        for n, frame in enumerate(reporter.steps("mouths", frames, len(frames))):
-            driven = Driven(bank.head, fit, motion, int(frame), bank.light, size, device)
-            rgba, _ = bank.frame(int(frame))
+        for n, frame in enumerate(reporter.steps("mouths", chosen, len(chosen))):
+            driven = Driven(bank.head, fit, asked.motion, int(frame), bank.light, size, device)
+            rgba, _ = bank.frame(int(asked.own[frame]))
             true = driven.crop(rgba)
             self._true[n] = _pack(true)
             image = inside(np.array([0, 0, fit.size[1], fit.size[0]]), driven.view, size)
-            removed = inside(boxes.removed[frame], driven.view, size)
-            known = known_map(boxes.removed[frame], driven, fit.size)
-            masks = [known, inside(boxes.driven[frame], driven.view, size), removed * image]
+            removed = inside(asked.boxes.removed[frame], driven.view, size)
+            known = known_map(asked.boxes.removed[frame], driven, fit.size)
+            masks = [known, inside(asked.boxes.driven[frame], driven.view, size), removed * image]
             self._masks[n] = np.rint(np.stack(masks, -1) * 255)
             self._guides[n] = np.rint(np.clip(driven.guides.planes, -1, 1) * 127)
             positions, _ = driven.grid()
@@ -116,7 +107,7 @@ class Examples:
                 flows = rim_flow(true[..., :3], known, small, driven.guides.planes[..., 3])
                 self._layers[n] = _pack(shifted(small, flows))
             if speaker and self._spoken is not None:
-                self._spoken[n] = _pack(speaker.crop(driven, int(frame), rgba[..., :3]))
+                self._spoken[n] = _pack(speaker.crop(driven, int(frame), int(asked.own[frame]), rgba[..., :3]))
 
     def __len__(self) -> int:
         return len(self._true)

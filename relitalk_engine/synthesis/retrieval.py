@@ -31,6 +31,8 @@ MOUTH = Taste(1.0, 0.02, 1 / 150.0, 0.1)
 """For the mouth itself."""
 SURROUNDINGS = Taste(0.3, 0.0, 1 / 40.0, 0.15)
 """For cheeks, jaw line, neck and hair about it."""
+AROUND = 1.0
+"""Cost of what is seen about the removed area being wholly unlike the footage, for the surroundings."""
 JUMP = 0.002
 """Cost of leaving one run of the clip for another: little, for a run keeps its own time, and not the take's."""
 BREAK = 0.5
@@ -89,6 +91,7 @@ def plan(
     usable: np.ndarray | None = None,
     own: np.ndarray | None = None,
     apart_from_own: int = 0,
+    around: np.ndarray | None = None,
 ) -> Plan:
     """Plan the whole take at once, by dynamic programming.
 
@@ -99,6 +102,7 @@ def plan(
         usable: [N] bool, frames of the clip that may be shown; all if absent.
         own: [T] the clip's frame that each driven frame is (training); nothing is shown to itself.
         apart_from_own: frames around `own` that are left out too.
+        around: [T, N] how unlike the surroundings are (`around.unlike`); None: nothing is known of them.
 
     Returns:
         Plan of T frames.
@@ -114,9 +118,12 @@ def plan(
     weight = np.empty((len(driven), layers, 2), np.float32)
     first = np.zeros(len(driven), np.float32)
     mouth = distances(driven, bank, MOUTH) + barred
+    surroundings = distances(driven, bank, SURROUNDINGS) + barred
+    if around is not None:
+        surroundings += AROUND * around
     for layer in range(layers):
         last = layer == layers - 1 and layers > 1
-        path = _viterbi(distances(driven, bank, SURROUNDINGS) + barred if last else mouth, jumps)
+        path = _viterbi(surroundings if last else mouth, jumps)
         source[:, layer], weight[:, layer] = _fade(path, _opening(bank))
         if layer == 0:
             first = mouth[np.arange(len(path)), path].copy()

@@ -110,12 +110,13 @@ class Speaker:
         self._spoken, self._bank, self._removed, self._others = spoken, bank, removed, others
         self._faces, self._bank_faces = faces(bank.head, fit), faces(bank.head, bank.fit)
 
-    def crop(self, driven: Driven, frame: int, rgb: np.ndarray) -> np.ndarray:
+    def crop(self, driven: Driven, frame: int, heard: int, rgb: np.ndarray) -> np.ndarray:
         """What Wav2Lip paints for a frame.
 
         Args:
             driven: the frame.
-            frame: its number, which says what is heard.
+            frame: its number among the poses.
+            heard: its number in the sound.
             rgb: [H, W, 3] uint8, the footage.
 
         Returns:
@@ -124,7 +125,7 @@ class Speaker:
         box, other = self._faces[frame], int(self._others[frame])
         pose = _face(rgb, box)
         pose[_first(box, self._removed[frame]) :] = 0
-        said = self._spoken.say(frame, pose, _face(self._bank.frame(other)[0][..., :3], self._bank_faces[other]))
+        said = self._spoken.say(heard, pose, _face(self._bank.frame(other)[0][..., :3], self._bank_faces[other]))
         positions = window_map(driven.view, driven.size)
         places = ((positions - box[:2]) * SIDE / box[2:]).astype(np.float32)
         known = _known(places)[..., None]

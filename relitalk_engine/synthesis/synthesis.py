@@ -9,19 +9,20 @@ import torch
 
 from ..config import SynthesisConfig
 from ..errors import ReliTalkError
+from ..events import Reporter
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from .align import one_after_another, rim_flow, shifted
 from .around import looks, unlike
 from .bands import FINE, mix_bands
 from .bank import Bank, Driven, Frames
-from .boxes import boxes, mouth_sweep
-from .examples import erased, known_map, network_inputs
+from .boxes import boxes, erased, mouth_sweep
+from .examples import known_map, network_inputs
 from .guides import SourceLight
 from .motion import Motion
 from .networks import Networks
-from .retrieval import plan
 from .outline import Outline
+from .retrieval import plan
 from .rim import close_rim
 from .spoken import CHANNELS, Speaker, Spoken
 
@@ -34,25 +35,25 @@ class Synthesis:
         networks: F_local and F_blend.
         light: the clip's light, as it is divided out.
         sweep: [P, E] the clip's extreme mouths.
-        config: what it was trained with.
         outline: where the person's outline lies beside the fitted head's.
+        config: what it was trained with.
         wav2lip: digest of the user's Wav2Lip that F_blend learned to see; empty: none.
     """
 
     networks: Networks
     light: SourceLight
     sweep: np.ndarray
-    config: SynthesisConfig
     outline: Outline
+    config: SynthesisConfig
     wav2lip: str = ""
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For `weights.safetensors`, each name beginning with "synthesis."."""
         values = {f"synthesis.net.{k}": v.cpu().contiguous().numpy() for k, v in self.networks.state_dict().items()}
         values["synthesis.sweep"] = self.sweep.astype(np.float32)
-        values["synthesis.light"] = np.zeros((0, 3), np.float32) if self.light.sh is None else self.light.sh
         values["synthesis.outline"] = self.outline.slopes.astype(np.float32)
         values["synthesis.outline_reach"] = self.outline.reach.astype(np.float32)
+        values["synthesis.light"] = np.zeros((0, 3), np.float32) if self.light.sh is None else self.light.sh
         config = self.config
         shape = [config.size, config.channels, self.networks.layers, config.removed, config.driven]
         values["synthesis.shape"] = np.array(shape, np.float64)
@@ -76,8 +77,8 @@ class Synthesis:
             networks = Networks(int(layers), int(channels), blend, CHANNELS if wav2lip else 0)
             networks.load_state_dict(state)
             sh, sweep = values["synthesis.light"], values["synthesis.sweep"]
-        except (KeyError, ValueError, RuntimeError) as error:
             outline = Outline(values["synthesis.outline"], values["synthesis.outline_reach"])
+        except (KeyError, ValueError, RuntimeError) as error:
             raise ReliTalkError(
                 "bad_weights", "The subject's weights hold no whole mouth synthesis.", "Train the subject again."
             ) from error
@@ -131,6 +132,10 @@ class Painter:
         device: torch device.
         keep: frames of the clip to hold in memory.
         spoken: the take's sound, where Wav2Lip paints it for F_blend.
+        footage: the base footage's frames, by number, [H, W, 3] uint8: by what is seen about their removed areas the
+            surroundings are chosen. None: by the pose alone.
+        shown: [T] the base frame of each frame of the take; the same number if absent.
+        reporter: hears the progress and may cancel.
     """
 
     def __init__(
@@ -145,6 +150,9 @@ class Painter:
         device: str = "cpu",
         keep: int = 24,
         spoken: Spoken | None = None,
+        footage: Frames | None = None,
+        shown: np.ndarray | None = None,
+        reporter: Reporter | None = None,
     ):
         """Plan the whole take."""
         self.head, self.fit, self.device = head, fit, device
@@ -156,7 +164,16 @@ class Painter:
         config = synthesis.config
         self.boxes = boxes(head, fit, self.motion, sweep, config.removed, config.driven)
         layers = synthesis.networks.layers
-        self.plan = plan(self.motion, bank_motion, max(layers, 1), clip.valid)
+        around = None
+        if footage is not None:
+            reporter, own = reporter or Reporter(quiet=True), np.arange(len(clip))
+            own_boxes = boxes(head, clip, bank_motion, synthesis.sweep, config.removed, config.driven)
+            shown = np.arange(len(fit)) if shown is None else shown
+            around = unlike(
+                looks(footage, self.boxes.removed, self.motion, shown, reporter),
+                looks(rgb, own_boxes.removed, bank_motion, own, reporter),
+            )
+        self.plan = plan(self.motion, bank_motion, max(layers, 1), clip.valid, around=around)
         self._layers = layers
         others = self.plan.source[:, -1, 0]
         self._speaker = Speaker(spoken, self.bank, fit, self.boxes.removed, others) if spoken else None
@@ -185,13 +202,15 @@ class Painter:
             small = np.stack([driven.shrink(layer) for layer in layers])
             flows = rim_flow(base, known, small, driven.guides.planes[..., 3])
             small = shifted(small, flows)
-        spoken = self._speaker.crop(driven, frame, rgb) if self._speaker else None
+        spoken = self._speaker.crop(driven, frame, frame, rgb) if self._speaker else None
         inputs = [t.to(self.device) for t in network_inputs(driven, base, known, driven_box, small, spoken)]
         with torch.inference_mode():
             recipe = self._networks(*inputs)
         weights, added, matte = (
             np.moveaxis(t[0].float().cpu().numpy(), 0, -1) for t in (recipe.weights, recipe.added, recipe.matte)
         )
+        if flows is not None:
+            flows = one_after_another(flows, size * np.moveaxis(recipe.flows[0].float().cpu().numpy(), 1, -1))
         x, y, width, height = (int(v) for v in box)
         u = np.arange(x - 1, x + width + 1, dtype=np.float32) + 0.5
         v = np.arange(y - 1, y + height + 1, dtype=np.float32) + 0.5
@@ -214,5 +233,3 @@ class Painter:
         sides = (y == 0, y + height == rgb.shape[0], x == 0, x + width == rgb.shape[1])
         joined = np.clip(close_rim(picture, np.concatenate([around, matte], -1), sides), 0, 1)
         return Patch(box, np.rint(joined[..., :3] * 255).astype(np.uint8), joined[..., 3].astype(np.float32))
-        if flows is not None:
-            flows = one_after_another(flows, size * np.moveaxis(recipe.flows[0].float().cpu().numpy(), 1, -1))

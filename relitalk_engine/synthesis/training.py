@@ -15,8 +15,9 @@ from ..events import Reporter
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from ..face.identity import FaceTrunk, face_trunk
+from .asked import Asked
 from .bank import Bank, Frames
-from .boxes import boxes, mouth_sweep
+from .boxes import mouth_sweep
 from .examples import Examples
 from .guides import SourceLight
 from .losses import loss
@@ -27,11 +28,9 @@ from .retrieval import Plan
 from .spoken import CHANNELS, Speaker, Spoken
 from .synthesis import Synthesis
 
-MOST_EXAMPLES = 400
+MOST_EXAMPLES = 600
 MEMORY = 1.2e9
 """Bytes of training examples at most."""
-APART = 0.45
-"""Seconds about a training frame whose mouths it may not see."""
 HELD_OUT = 0.1
 """Share of the examples that the networks are judged by."""
 JUDGED = 12
@@ -97,7 +96,7 @@ def train_synthesis(
 
     size = config.size
     count = int(min(MOST_EXAMPLES, max(8, MEMORY / (size * size * (13 + 5 * layers + networks.spoken))), len(fit)))
-    frames = np.unique(np.linspace(0, len(fit) - 1, count).round().astype(int))
+    frames = np.unique(np.linspace(0, len(fit) - 1, max(count // 2, 4)).round().astype(int))
     frames = frames[fit.valid[frames]] if fit.valid[frames].any() else frames
     bank = Bank(head, fit, motion, light, rgb, alpha, keep=max(64, min(len(fit), 256)))
     areas = config.removed, config.driven
@@ -106,8 +105,9 @@ def train_synthesis(
     shown = asked.plan
     speaker = Speaker(spoken, bank, asked.fit, asked.boxes.removed, shown.source[:, -1, 0]) if spoken else None
     if not layers:
-        shown = Plan(shown.source[:, :0], shown.weight[:, :0], shown.cost)
-    examples = Examples(bank, areas, shown, frames, size, reporter, device, speaker)
+        asked = replace(asked, plan=Plan(shown.source[:, :0], shown.weight[:, :0], shown.cost))
+    chosen = np.stack([frames, frames + len(fit)], 1).ravel()
+    examples = Examples(bank, asked, chosen, size, reporter, device, speaker)
     del bank
     seen, unseen = _hold_out(len(examples))
     trunk = face_trunk(device) if config.perceptual > 0 else None
@@ -175,20 +175,6 @@ class Budget:
     def take_up(self, step: int, spent: float) -> None:
         """Go on from there."""
         self.step, self._spent = step, spent
-
-
-def _strangers(motion: Motion, layers: int, usable: np.ndarray, fps: float) -> Plan:
-    """Mouths for training: every other frame sees near ones, the rest only ones from far away in the clip.
-
-    A take asks for mouths and poses that the clip has not quite got; the networks must have seen such.
-    """
-    own = np.arange(len(motion))
-    near = plan(motion, motion, layers, usable, own, round(APART * fps))
-    far = plan(motion, motion, layers, usable, own, max(len(motion) // 4, round(APART * fps)))
-    odd = own % 2 == 1
-    for mine, other in ((near.source, far.source), (near.weight, far.weight), (near.cost, far.cost)):
-        mine[odd] = other[odd]
-    return near
 
 
 def _hold_out(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -47,12 +47,13 @@ def synthesis(clip) -> Synthesis:
     return _train(clip)
 
 
-def _painter(clip, synthesis) -> Painter:
+def _painter(clip, synthesis, footage=None) -> Painter:
     take = clip.fit.select(HELD)
     known = clip.fit.select(slice(0, HELD.start))
     return Painter(
-        synthesis, clip.head, known, clip.rgb.__getitem__, clip.alpha.__getitem__, take, take.psi
-    )
+        synthesis, clip.head, known, clip.rgb.__getitem__, clip.alpha.__getitem__, take, take.psi,
+        footage=(clip.rgb[HELD] if footage is None else footage).__getitem__,
+    )  # fmt: skip
 
 
 def test_painted_frames_resemble_the_true_ones(clip, synthesis):
@@ -71,12 +72,16 @@ def test_painted_frames_resemble_the_true_ones(clip, synthesis):
 
 def test_the_footages_mouth_never_shows_through(clip, synthesis):
     true = clip.rgb[HELD][4]
-    painter = _painter(clip, synthesis)
+    painter, other = _painter(clip, synthesis), clip.rgb[HELD].copy()
+    noise = np.random.default_rng(1)
+    for t, (x, y, w, h) in enumerate(painter.boxes.removed):
+        other[t, y : y + h, x : x + w] = noise.integers(0, 255, (h, w, 3), np.uint8)
     x, y, w, h = painter.boxes.removed[4]
     scrambled, matte = true.copy(), clip.alpha[HELD][4].copy()
     scrambled[y : y + h, x : x + w] = np.random.default_rng(0).integers(0, 255, (h, w, 3), np.uint8)
     matte[y : y + h, x : x + w] = 0.5
-    one, two = painter.paint(4, true, clip.alpha[HELD][4]), painter.paint(4, scrambled, matte)
+    one = painter.paint(4, true, clip.alpha[HELD][4])
+    two = _painter(clip, synthesis, other).paint(4, scrambled, matte)
     assert np.array_equal(one.rgb, two.rgb) and np.array_equal(one.alpha, two.alpha)
 
 
@@ -170,5 +175,5 @@ def test_training_lowers_its_loss(clip, monkeypatch):
         return value
 
     monkeypatch.setattr(training, "loss", watched)
-    _train(clip, dataclasses.replace(CONFIG, steps_local=0, steps_blend=60, learning_rate=2e-3))
-    assert np.mean(seen[40:60]) < 0.97 * np.mean(seen[:20])
+    _train(clip, dataclasses.replace(CONFIG, steps_local=0, steps_blend=160, learning_rate=2e-3))
+    assert np.mean(seen[110:]) < 0.97 * np.mean(seen[:50])

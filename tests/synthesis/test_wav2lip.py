@@ -153,7 +153,7 @@ def test_its_face_lies_where_the_face_is(clip):
     speaker = Speaker(TrueFace(), bank, clip.fit, areas.removed, np.arange(len(clip.fit)))
     for frame in (3, 30):
         driven = Driven(clip.head, clip.fit, motion, frame, light, 64)
-        crop, true = speaker.crop(driven, frame, clip.rgb[frame]), driven.crop(clip.rgb[frame])
+        crop, true = speaker.crop(driven, frame, frame, clip.rgb[frame]), driven.crop(clip.rgb[frame])
         sure = crop[..., 3] > 0.99
         assert sure.sum() > 400 and not crop[:6].any()
         assert np.abs(crop[..., :3] - true)[sure].mean() < 0.02
