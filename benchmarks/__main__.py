@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from . import (
     addon,
     albedo,
+    covered,
     fidelity,
     head,
     held_out,
@@ -41,7 +42,7 @@ BENCHMARKS = {
     "albedo": albedo.figures,
     "addon": addon.figures,
 }
-OF_A_PRESET = {"pixels": pixels.pixels, "ablations": pixels.ablations}
+OF_A_PRESET = {"pixels": pixels.pixels, "ablations": pixels.ablations, "covered": covered.covered}
 """Those that train with a preset of choice, on clips of choice."""
 
 
@@ -51,9 +52,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--again", action="store_true", help="train again what was trained before")
-    parser.add_argument("--preset", default="draft", help="for pixels and ablations (default: draft)")
+    parser.add_argument("--preset", default="draft", help="for pixels, ablations and covered (default: draft)")
     parser.add_argument(
-        "--clip", action="append", default=[], choices=list(held_out.CLIPS), help="for pixels and ablations; repeatable"
+        "--clip", action="append", default=[], choices=list(held_out.CLIPS), help="likewise; repeatable"
     )
     parser.add_argument("--hour", action="store_true", help="for voice: an hour of speech too")
     arguments = parser.parse_args()
