@@ -35,7 +35,10 @@ HELD_OUT = 0.1
 """Share of the examples that the networks are judged by."""
 JUDGED = 12
 """Judge by about so many of them."""
-GAINS = ((0, 0, 0), (0, 0.5, 0), (0, 0, 0.5), (0, 0.5, 0.5), (0.5, 0.5, 0.5), (1, 0.5, 0.5), (1, 1, 0.5), (1, 1, 1))
+GAINS = (
+    (0.0, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.5), (0.0, 0.5, 0.5),
+    (0.5, 0.5, 0.5), (1.0, 0.5, 0.5), (1.0, 1.0, 0.5), (1.0, 1.0, 1.0),
+)  # fmt: skip
 """How far the networks may be followed: in moving mouths, in choosing among them, in correcting them."""
 UNHEARD = 0.1
 """Share of the steps in which Wav2Lip's mouths are not seen: a take may have none."""
