@@ -129,7 +129,7 @@ def test_a_cartoon_is_not_a_person():
 
 def test_a_profile_is_told_to_turn(turned):
     with pytest.raises(ReliTalkError, match="from the side|No face") as told:
-        follow([turned(-80 - i % 6) for i in range(15)])
+        follow([turned(-90 - i % 6) for i in range(15)])
     assert told.value.exit_code == 2 and "from the front" in told.value.hint
 
 
