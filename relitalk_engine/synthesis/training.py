@@ -28,7 +28,7 @@ from .retrieval import Plan
 from .spoken import CHANNELS, Speaker, Spoken
 from .synthesis import Synthesis
 
-MOST_EXAMPLES = 600
+MOST_EXAMPLES = 400
 MEMORY = 1.2e9
 """Bytes of training examples at most."""
 HELD_OUT = 0.1
@@ -99,7 +99,7 @@ def train_synthesis(
 
     size = config.size
     count = int(min(MOST_EXAMPLES, max(8, MEMORY / (size * size * (13 + 5 * layers + networks.spoken))), len(fit)))
-    frames = np.unique(np.linspace(0, len(fit) - 1, max(count // 2, 4)).round().astype(int))
+    frames = np.unique(np.linspace(0, len(fit) - 1, count).round().astype(int))
     frames = frames[fit.valid[frames]] if fit.valid[frames].any() else frames
     bank = Bank(head, fit, motion, light, rgb, alpha, keep=max(64, min(len(fit), 256)))
     areas = config.removed, config.driven
@@ -109,7 +109,7 @@ def train_synthesis(
     speaker = Speaker(spoken, bank, asked.fit, asked.boxes.removed, shown.source[:, -1, 0]) if spoken else None
     if not layers:
         asked = replace(asked, plan=Plan(shown.source[:, :0], shown.weight[:, :0], shown.cost))
-    chosen = np.stack([frames, frames + len(fit)], 1).ravel()
+    chosen = frames + len(fit) * (np.arange(len(frames)) // 2 % 2)  # half of them swayed, near and far mouths alike
     examples = Examples(bank, asked, chosen, size, reporter, device, speaker)
     del bank
     seen, unseen = _hold_out(len(examples))
