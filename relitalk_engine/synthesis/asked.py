@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from ..events import Reporter
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
-from .around import looks, unlike
+from .around import look, unlike
 from .bank import Frames
 from .boxes import Boxes, boxes
 from .motion import Motion
@@ -63,8 +63,11 @@ class Asked:
         own = np.tile(np.arange(len(fit)), 2)
         moved = Motion.of(head, asked, outline=outline)
         where = boxes(head, asked, moved, sweep, *areas)
-        halves = np.array_split(np.arange(len(own)), 2)
-        seen = np.concatenate([looks(rgb, where.removed[h], moved.select(h), own[h], reporter) for h in halves])
+        pairs = []
+        for t in reporter.steps("surroundings", range(len(fit))):
+            picture = rgb(t)
+            pairs.append([look(picture, where.removed[k], moved, k) for k in (t, t + len(fit))])
+        seen = np.concatenate(np.swapaxes(pairs, 0, 1))
         around = unlike(seen, seen[: len(fit)])
         return cls(own, asked, moved, where, _strangers(moved, motion, own, layers, fit.valid, fps, around))
 
