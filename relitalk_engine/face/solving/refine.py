@@ -44,6 +44,8 @@ ABOVE_NOSE = 0.024
 BENDS = (0.002, 0.002, 0.002, 0.0003, 0.0003, 0.001)
 ACTION_BEND = 0.05
 """Usual second differences of what the fit to the landmarks is off by, at 25 frames a second."""
+UPPER_BEND = 3.0
+"""Those of turn and move are so many times as large where only the upper face counts: the fit is off by more."""
 PIECE, MARGIN = 256, 16
 """Frames that are smoothed at once, and how many more on either side are looked at."""
 STILL_ACTIONS = ("eyeLook", "tongue")
@@ -148,7 +150,8 @@ class _Finder:
             *[UPPER_ACTION if upper_only and rows is None else ACTION] * len(self.actions),
         ]
         self.prior = 1 / np.square(spread)
-        self.bends = np.array([*BENDS, *[ACTION_BEND] * len(self.actions)])
+        bends = np.multiply(BENDS, UPPER_BEND if upper_only else 1.0)
+        self.bends = np.array([*bends, *[ACTION_BEND] * len(self.actions)])
         self._steps = UPPER_STEPS if upper_only else STEPS
         self._spots, self._skin, self._scale, self._share = spots, skin, scale, SHARE * weight
         self._moving = spots.actions[self.actions]
