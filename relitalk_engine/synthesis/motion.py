@@ -13,6 +13,12 @@ from .warp import CONTROL, LIPS
 
 _EYES = (33, 263)
 _MOUTH = (13, 14)
+_UPPER_INNER, _LOWER_INNER = (81, 13, 311), (178, 14, 402)
+"""Inner lips, above and below the front teeth."""
+_TEETH = 0.05
+"""The upper teeth are in sight down to so far (outer-eye distances) below the resting upper lip."""
+_ABOVE_LIP = 0.8
+"""What is behind the lips begins to move with the lower one at this share of the gap, or where the teeth end."""
 _BANDS = 8
 """Heights at which the outline's two sides are looked for."""
 _SOFT = 0.02
@@ -27,6 +33,7 @@ class Motion:
 
     Attributes:
         landmarks: [T, L, 2] in pixels: the landmarks `warp.CONTROL`.
+        teeth: [T, 3, 2] in pixels: edge of the upper teeth, which the skull holds still while the jaw opens.
         outline: [T, P, 2] in pixels: points of the outline of cheeks and jaw as it is seen.
         outwards: [T, 2 x bands, 2] the way out of the face at each of these.
         lips: [T, L, 3] the landmarks `warp.LIPS` in the head frame, in outer-eye distances.
@@ -37,6 +44,7 @@ class Motion:
     """
 
     landmarks: np.ndarray
+    teeth: np.ndarray
     outline: np.ndarray
     outwards: np.ndarray
     lips: np.ndarray
@@ -72,6 +80,7 @@ class Motion:
             rim += (outline.at(turn) * unit[:, None])[..., None] * outwards
         return cls(
             landmarks=fit.project(placed(points[:, chosen])).astype(np.float32),
+            teeth=fit.project(placed(_teeth(points, rest, eyes))).astype(np.float32),
             outline=rim,
             outwards=outwards,
             lips=points[:, list(LIPS)] / eyes,
@@ -83,8 +92,8 @@ class Motion:
 
     @property
     def knots(self) -> np.ndarray:
-        """[T, L + P, 2] in pixels: what `warp.Spline` goes through."""
-        return np.concatenate([self.landmarks, self.outline], 1)
+        """[T, L + 3 + P, 2] in pixels: what `warp.Spline` goes through."""
+        return np.concatenate([self.landmarks, self.teeth, self.outline], 1)
 
     def select(self, frames: slice | np.ndarray) -> Motion:
         """Some of the frames."""
@@ -94,6 +103,18 @@ class Motion:
 def _rest(head: HeadModel, fit: HeadFit) -> np.ndarray:
     """[V, 3] the person's head without expression."""
     return fit.shape(head, np.zeros(len(head.expression_names), np.float32))
+
+
+def _teeth(points: np.ndarray, rest: np.ndarray, eyes: float) -> np.ndarray:
+    """[T, 3, 3] where the upper teeth end between the lips of points [T, 478, 3], `rest` [478, 3] among them.
+
+    It stays with the skull as long as the lips are that far open: a lower jaw uncovers teeth and does not stretch them.
+    """
+    upper, lower = points[:, list(_UPPER_INNER)], points[:, list(_LOWER_INNER)]
+    edge = rest[list(_UPPER_INNER), 1] - _TEETH * eyes
+    gap = np.maximum(upper[..., 1] - lower[..., 1], 1e-6)
+    share = np.clip((upper[..., 1] - edge) / gap, 0, _ABOVE_LIP)[..., None]
+    return upper + share * (lower - upper)
 
 
 def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from relitalk_engine.synthesis.boxes import window
 from relitalk_engine.synthesis.motion import Motion
-from relitalk_engine.synthesis.warp import Spline, pull, window_map
+from relitalk_engine.synthesis.warp import CONTROL, Spline, pull, window_map
 
 
 def test_knots_land_on_the_other_frames_knots(clip):
@@ -16,6 +16,19 @@ def test_knots_land_on_the_other_frames_knots(clip):
     moved = motion.knots[0] + pull(field, cells[None].astype(np.float32), sharp=False)[0]
     assert np.abs(moved - motion.knots[12]).mean() < 0.35
     assert np.abs(motion.knots[0] - motion.knots[12]).mean() > 2
+
+
+def test_a_jaw_that_opens_uncovers_the_upper_teeth_and_does_not_stretch_them(clip):
+    psi = np.repeat(clip.fit.psi[:1] * 0, 4, 0)
+    psi[:, clip.head.index("jawOpen")[0]] = 0, 0.35, 0.55, 0.8
+    fit = clip.fit.select(np.zeros(4, int))
+    motion = Motion.of(clip.head, fit, psi)
+    upper, lower = (motion.landmarks[:, CONTROL.index(point), 1] for point in (13, 14))
+    below = (motion.teeth[:, 1, 1] - upper) / motion.unit
+    gap = (lower - upper) / motion.unit
+    assert gap[3] > 1.3 * gap[1] > 0
+    assert (below[1:] > 0.03).all() and np.ptp(below[1:]) < 0.01 < np.ptp(gap[1:])
+    assert 0 <= below[0] <= max(gap[0], 0.01)
 
 
 def test_same_landmarks_do_not_move(clip):
