@@ -11,7 +11,8 @@ import numpy as np
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from ..media.images import linear_to_srgb, srgb_to_linear
-from .boxes import window
+from .bands import FINE, mix_bands
+from .boxes import WINDOW, window
 from .guides import Guides, SourceLight, guides, head_normals, shading_map
 from .motion import Motion
 from .warp import Spline, blurred, pull, window_map
@@ -156,9 +157,12 @@ class Bank:
             wanted = positions
             if flows is not None:
                 wanted = positions + driven.at(flows[layer], positions) * np.float32(driven.view[2] / driven.size)
-            for index, share in zip(frames, shares, strict=True):
-                if share > 0:
-                    found[layer] += share * self._warped(driven, wanted, int(index))
+            shown = np.flatnonzero(shares > 0)
+            mouths = [self._warped(driven, wanted, int(frames[n])) for n in shown]
+            if len(mouths) > 1:
+                fine = FINE * driven.view[2] / WINDOW / float(positions[0, 1, 0] - positions[0, 0, 0])
+                mouths = [mix_bands(np.stack(mouths), np.broadcast_to(shares[shown], (*positions.shape[:2], 2)), fine)]
+            found[layer] = mouths[0]
         return found
 
     def _warped(self, driven: Driven, positions: np.ndarray, index: int) -> np.ndarray:
