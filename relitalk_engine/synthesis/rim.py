@@ -8,19 +8,20 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-FALL, STEEP = 0.18, 0.035
+FALL, STEEP = 0.13, 0.025
 """The correction falls to 1/e over this share of the box's shorter side; what exceeds `MILD` falls over the second."""
-MILD = 0.05
+MILD = 0.06
 """A misfit up to this (encoded) is light or colour and may spread; more is another thing, such as a strand of hair."""
-GRAIN, FADE = 3.0, 10
+GRAIN, FADE = 4.0, 10
 """What varies along the rim within so many pixels is grain: it is carried straight inwards and fades over so many."""
 
 
 def close_rim(painted: np.ndarray, around: np.ndarray, open_sides: tuple[bool, bool, bool, bool]) -> np.ndarray:
     """Add the smooth field that makes a painted box meet its surroundings.
 
-    The field h obeys the screened Laplace equation ∇²h = h / l², with the surroundings' misfit on the rim; it is solved
-    exactly in sines and cosines. Grain, which would end in it within a pixel and leave a line, goes straight inwards.
+    The field is 2 h₁ - h₂, of two that obey the screened Laplace equation ∇²h = h / l², one with half the l of the
+    other and both with the surroundings' misfit on the rim: it leaves the rim without a slope. They are solved exactly
+    in sines and cosines. Grain, which would end in it within a pixel and leave a line, goes straight inwards.
 
     Args:
         painted: [h + 2, w + 2, C] the box, painted one pixel beyond its sides.
@@ -53,11 +54,17 @@ def _broad(rim: np.ndarray) -> np.ndarray:
 def _inwards(grain: np.ndarray, open_sides: tuple[bool, bool, bool, bool]) -> np.ndarray:
     """The field [h, w, C] that carries the outermost pixels of `grain` [h + 2, w + 2, C] straight inwards."""
     height, width = grain.shape[0] - 2, grain.shape[1] - 2
-    down, along = (np.clip(1 - np.arange(1, n + 1) / FADE, 0, 1)[:, None] for n in (height, width))
+    down, along = (_fade(n)[:, None] for n in (height, width))
     top, bottom, left, right = (0.0 if is_open else 1.0 for is_open in open_sides)
     rows = top * down[..., None] * grain[0, 1:-1] + bottom * down[::-1, :, None] * grain[-1, 1:-1]
     columns = left * along * grain[1:-1, 0][:, None] + right * along[::-1] * grain[1:-1, -1][:, None]
     return rows + columns
+
+
+def _fade(count: int) -> np.ndarray:
+    """[count] from nearly 1 to 0 over FADE pixels, without a slope at either end."""
+    there = np.clip(np.arange(1, count + 1) / FADE, 0, 1)
+    return 1 - there**2 * (3 - 2 * there)
 
 
 def _screened(rim: np.ndarray, open_sides: tuple[bool, bool, bool, bool], fall: float) -> np.ndarray:
@@ -70,9 +77,9 @@ def _screened(rim: np.ndarray, open_sides: tuple[bool, bool, bool, bool], fall: 
     load[:, 0] += 0 if left else rim[1:-1, 0]
     load[:, -1] += 0 if right else rim[1:-1, -1]
     rows, columns = _transform(height, top, bottom), _transform(width, left, right)
-    eigen = rows.eigenvalues[:, None] + columns.eigenvalues[None] + 1.0 / (fall * min(height, width)) ** 2
-    spectrum = columns.forward(rows.forward(load, 0), 1) / eigen[..., None]
-    return columns.backward(rows.backward(spectrum, 0), 1)
+    eigen, screen = rows.eigenvalues[:, None] + columns.eigenvalues[None], 1.0 / (fall * min(height, width)) ** 2
+    flat = 2.0 / (eigen + screen) - 1.0 / (eigen + 4 * screen)
+    return columns.backward(rows.backward(columns.forward(rows.forward(load, 0), 1) * flat[..., None], 0), 1)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ def test_field_solves_the_screened_laplace_equation(sides):
     sides = tuple(bool(side) for side in sides)
     misfit = np.random.default_rng(1).uniform(-rim.MILD, rim.MILD, (11, 14))
     found = rim._screened(misfit[..., None], sides, rim.FALL)[..., 0]
-    assert np.abs(found - _sparse(misfit, sides, rim.FALL)).max() < 1e-9
+    exact = 2 * _sparse(misfit, sides, rim.FALL) - _sparse(misfit, sides, rim.FALL / 2)
+    assert np.abs(found - exact).max() < 1e-9
 
 
 def test_painting_that_already_fits_is_left_alone():
@@ -43,6 +44,13 @@ def test_a_slight_offset_vanishes_at_the_rim_and_fades_inwards():
     found = rim.close_rim(painted, around, (False,) * 4)[..., 0]
     assert found[0, 60] > 0.535
     assert found[50, 60] < 0.51
+
+
+def test_what_does_not_fit_at_all_leaves_the_rim_without_a_step():
+    painted, around = np.full((102, 122, 1), 0.3), np.full((102, 122, 1), 0.7)
+    found = rim.close_rim(painted, around, (False,) * 4)[..., 0]
+    assert 0.7 - found[0, 60] < 0.04
+    assert found[20, 60] < 0.35
 
 
 def test_a_strand_at_the_rim_does_not_glow_inwards():
