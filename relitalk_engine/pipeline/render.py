@@ -83,6 +83,7 @@ def render(options: RenderOptions, reporter: Reporter) -> Result:
             options.device,
             spoken=spoken,
             footage=base.rgb,
+            backdrop=base.backdrop,
             shown=motion.order,
             reporter=reporter,
         )

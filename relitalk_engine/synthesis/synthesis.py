@@ -10,6 +10,7 @@ import torch
 from ..config import SynthesisConfig
 from ..errors import ReliTalkError
 from ..events import Reporter
+from ..face.backdrop import Backdrop
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from .align import one_after_another, rim_flow, shifted
@@ -25,6 +26,9 @@ from .outline import Outline
 from .retrieval import plan
 from .rim import close_rim
 from .spoken import CHANNELS, Speaker, Spoken
+
+GONE = 0.1
+"""Below this matte, more and more of the backdrop is shown in place of what was painted."""
 
 
 @dataclass
@@ -134,6 +138,8 @@ class Painter:
         spoken: the take's sound, where Wav2Lip paints it for F_blend.
         footage: the base footage's frames, by number, [H, W, 3] uint8: by what is seen about their removed areas the
             surroundings are chosen. None: by the pose alone.
+        backdrop: what is behind the person in that footage, where it is known: shown wherever the painted matte is
+            empty, so that nothing of another frame's head is left beside this one's.
         shown: [T] the base frame of each frame of the take; the same number if absent.
         reporter: hears the progress and may cancel.
     """
@@ -151,6 +157,7 @@ class Painter:
         keep: int = 24,
         spoken: Spoken | None = None,
         footage: Frames | None = None,
+        backdrop: Backdrop | None = None,
         shown: np.ndarray | None = None,
         reporter: Reporter | None = None,
     ):
@@ -158,7 +165,7 @@ class Painter:
         self.head, self.fit, self.device = head, fit, device
         self.motion = Motion.of(head, fit, psi, synthesis.outline)
         bank_motion = Motion.of(head, clip, outline=synthesis.outline)
-        self.synthesis = synthesis
+        self.synthesis, self.backdrop = synthesis, backdrop
         self.bank = Bank(head, clip, bank_motion, synthesis.light, rgb, alpha, keep)
         sweep = np.concatenate([synthesis.sweep, mouth_sweep(self.motion, head.mouth_actions)[1:]])
         config = synthesis.config
@@ -224,11 +231,15 @@ class Painter:
         return self._join(picture, rgb, alpha, box)
 
     def _join(self, picture: np.ndarray, rgb: np.ndarray, alpha: np.ndarray | None, box: np.ndarray) -> Patch:
-        """Close the rim and round to pixels."""
+        """Show the backdrop where nobody is, close the rim and round to pixels."""
         x, y, width, height = (int(v) for v in box)
         rows = np.clip(np.arange(y - 1, y + height + 1), 0, rgb.shape[0] - 1)
         cols = np.clip(np.arange(x - 1, x + width + 1), 0, rgb.shape[1] - 1)
         around = rgb[np.ix_(rows, cols)].astype(np.float32) / 255
+        if self.backdrop is not None:
+            behind = self.backdrop.colour[np.ix_(rows, cols)].astype(np.float32) / 255
+            share = self.backdrop.trust[np.ix_(rows, cols)] / np.float32(255) * np.clip(1 - picture[..., 3] / GONE, 0, 1)
+            picture[..., :3] += share[..., None] * (behind - picture[..., :3])
         matte = picture[..., 3:] if alpha is None else np.asarray(alpha, np.float32)[np.ix_(rows, cols)][..., None]
         sides = (y == 0, y + height == rgb.shape[0], x == 0, x + width == rgb.shape[1])
         joined = np.clip(close_rim(picture, np.concatenate([around, matte], -1), sides), 0, 1)

@@ -9,6 +9,7 @@ import torch
 from relitalk_engine.config import SynthesisConfig
 from relitalk_engine.errors import Cancelled, ReliTalkError
 from relitalk_engine.events import Reporter
+from relitalk_engine.face.backdrop import Backdrop
 from relitalk_engine.synthesis.synthesis import Painter, Synthesis
 from relitalk_engine.synthesis.training import train_synthesis
 
@@ -47,12 +48,12 @@ def synthesis(clip) -> Synthesis:
     return _train(clip)
 
 
-def _painter(clip, synthesis, footage=None) -> Painter:
+def _painter(clip, synthesis, footage=None, backdrop=None) -> Painter:
     take = clip.fit.select(HELD)
     known = clip.fit.select(slice(0, HELD.start))
     return Painter(
         synthesis, clip.head, known, clip.rgb.__getitem__, clip.alpha.__getitem__, take, take.psi,
-        footage=(clip.rgb[HELD] if footage is None else footage).__getitem__,
+        footage=(clip.rgb[HELD] if footage is None else footage).__getitem__, backdrop=backdrop,
     )  # fmt: skip
 
 
@@ -68,6 +69,20 @@ def test_painted_frames_resemble_the_true_ones(clip, synthesis):
         held.append(((clip.rgb[HELD.start - 1][area].astype(float) - true[area]) ** 2).mean())
     assert 10 * np.log10(255**2 / np.mean(errors)) > 24
     assert np.mean(errors) < 0.4 * np.mean(held)
+
+
+def test_beside_the_person_the_backdrop_is_shown_where_it_is_known(clip, synthesis):
+    wall = np.random.default_rng(0).integers(60, 200, clip.rgb[0].shape, np.uint8)
+    before_it = dataclasses.replace(clip, rgb=np.where(clip.alpha[..., None] > 0, clip.rgb, wall))
+    true, alpha, errors = before_it.rgb[HELD][6], clip.alpha[HELD][6], {}
+    for trust in (None, 0, 255):
+        known = None if trust is None else Backdrop(wall, np.full(wall.shape[:2], trust, np.uint8))
+        patch = _painter(before_it, synthesis, backdrop=known).paint(6, true, alpha)
+        x, y, w, h = patch.box
+        errors[trust] = np.abs(patch.rgb - true[y : y + h, x : x + w].astype(float)).mean(-1)
+    beside = (patch.alpha < 0.02) & (alpha[y : y + h, x : x + w] == 0)
+    assert beside.mean() > 0.03 and np.array_equal(errors[None], errors[0])
+    assert errors[255][beside].mean() < 0.3 * errors[0][beside].mean()
 
 
 def test_the_footages_mouth_never_shows_through(clip, synthesis):
