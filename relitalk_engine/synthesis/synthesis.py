@@ -238,7 +238,8 @@ class Painter:
         around = rgb[np.ix_(rows, cols)].astype(np.float32) / 255
         if self.backdrop is not None:
             behind = self.backdrop.colour[np.ix_(rows, cols)].astype(np.float32) / 255
-            share = self.backdrop.trust[np.ix_(rows, cols)] / np.float32(255) * np.clip(1 - picture[..., 3] / GONE, 0, 1)
+            trust = self.backdrop.trust[np.ix_(rows, cols)].astype(np.float32) / 255
+            share = trust * np.clip(1 - picture[..., 3] / GONE, 0, 1)
             picture[..., :3] += share[..., None] * (behind - picture[..., :3])
         matte = picture[..., 3:] if alpha is None else np.asarray(alpha, np.float32)[np.ix_(rows, cols)][..., None]
         sides = (y == 0, y + height == rgb.shape[0], x == 0, x + width == rgb.shape[1])

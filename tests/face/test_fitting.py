@@ -118,7 +118,8 @@ def test_the_upper_face_alone_gives_nearly_the_same_pose_whatever_the_mouth_does
 
 def apart(one, other, head):
     """Mean distance of the landmarks of two fits, pixels."""
-    return np.mean([np.linalg.norm(projected(one, head, i) - projected(other, head, i), axis=-1) for i in range(FRAMES)])
+    off = [projected(one, head, i) - projected(other, head, i) for i in range(FRAMES)]
+    return np.linalg.norm(off, axis=-1).mean()
 
 
 @pytest.mark.parametrize("upper_only", [False, True])
