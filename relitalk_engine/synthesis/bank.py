@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from .bands import FINE, mix_bands
 from .boxes import WINDOW, window
 from .guides import Guides, SourceLight, guides, head_normals, shading_map
 from .motion import Motion
-from .warp import Spline, blurred, pull, window_map
+from .warp import CONTROL, LIPS_INNER, Spline, blurred, pull, window_map
 
 Frames = Callable[[int], np.ndarray]
 CELLS = 72
@@ -23,6 +24,15 @@ EDGE = 0.06
 """Over so much (outer-eye distances) a mouth fades in from the edge of its picture; beyond, it goes on blurred."""
 ALIAS = 1.3
 """Samples further apart than this many pixels are averaged from finer ones."""
+LOOSE, TORN = 2.0, 3.5
+"""Stretched by the first factor, what is between the lips begins to give way to the dark behind it; by the second, it
+has: a mouth opened wider than its frame had it uncovers what that frame does not show."""
+OPENED = 8
+"""That dark is read off so many of the clip's most open mouths,"""
+DARKEST = 0.2
+"""off this share of what they show,"""
+UNSEEN = (0.12, 0.06, 0.05)
+"""or it is this, where the clip's mouths are all closed."""
 
 
 class Driven:
@@ -46,6 +56,7 @@ class Driven:
         self.shading = shading_map(head, self.guides, light.on(normals)) if light.sh is not None else None
         self.spline = Spline(motion.select(np.array([frame])).knots[0], self.view, CELLS)
         self.hold = cv2.resize(self.guides.hold, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+        self.between_lips = cv2.resize(self.guides.planes[..., 5], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
 
     def at(self, field: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """A smooth field of the window [n, n, C] at pixel positions [h, w, 2]."""
@@ -132,6 +143,22 @@ class Bank:
             self._held.popitem(last=False)
         return rgba, shading
 
+    @cached_property
+    def dark(self) -> np.ndarray:
+        """[3] encoded RGB of the deep mouth, as the clip's most open mouths show it."""
+        lips = self.motion.landmarks[:, [CONTROL.index(point) for point in LIPS_INNER]]
+        upper, lower = (self.motion.landmarks[:, CONTROL.index(point), 1] for point in (13, 14))
+        opening = np.where(self.fit.valid, (lower - upper) / self.motion.unit, -np.inf)
+        found = []
+        for index in np.argsort(-opening)[:OPENED]:
+            rgb = self._rgb(int(index))
+            inside = np.zeros(rgb.shape[:2], np.uint8)
+            cv2.fillPoly(inside, [np.rint(lips[index]).astype(np.int32)], 1)
+            seen = rgb[inside > 0].astype(np.float32) / 255
+            if opening[index] > 0 and len(seen):
+                found.append(seen[seen.mean(1) <= np.quantile(seen.mean(1), DARKEST)].mean(0))
+        return np.median(found, 0).astype(np.float32) if found else np.array(UNSEEN, np.float32)
+
     def layers(
         self,
         driven: Driven,
@@ -170,6 +197,9 @@ class Bank:
         moved = driven.spline.displacement(self._knots[index], driven.hold)
         places = positions + driven.at(moved, positions)
         pixels = pull(rgba, places).astype(np.float32) / 255
+        torn = driven.between_lips * np.clip((_stretch(moved, driven.view[2] / CELLS) - LOOSE) / (TORN - LOOSE), 0, 1)
+        if torn.any():
+            pixels[..., :3] += driven.at(torn[..., None], positions) * (self.dark - pixels[..., :3])
         if self.light.sh is not None:
             shading = shading_map(self.head, driven.guides, vertex_shading)
             pixels[..., :3] = driven.normalise(pixels[..., :3], positions, shading)
@@ -182,6 +212,13 @@ class Bank:
             spread = blurred(pixels, reach / float(positions[0, 1, 0] - positions[0, 0, 0]))
             pixels = spread + inside * (pixels - spread)
         return np.dstack([pixels, inside])
+
+
+def _stretch(moved: np.ndarray, cell: float) -> np.ndarray:
+    """[n, n] how many times the area of what is read a driven cell covers, by displacements [n, n, 2] in pixels."""
+    down, right = np.gradient(moved, cell, axis=(0, 1))
+    area = (1 + right[..., 0]) * (1 + down[..., 1]) - right[..., 1] * down[..., 0]
+    return 1 / np.maximum(area, 1 / TORN)
 
 
 def matte_uint8(alpha: Frames | None, index: int, rgb: np.ndarray) -> np.ndarray:
