@@ -30,6 +30,8 @@ CLEAR = 0.05
 """Outer-eye distances above the removed area that are not looked at: the head may yet move by so much."""
 NEARER = 1.4
 """How much larger than the training clip's a face may be before its mouth looks soft."""
+FURTHER, OFTEN = 0.1, 0.1
+"""Sine by which a head may be turned further than anywhere in the training clip, in more than this share of frames."""
 
 
 class Base(Protocol):
@@ -147,12 +149,26 @@ def open_video(
         if cover is not None:
             fitted = _down_to_the_mouth(person, fitted, frames, cover, float(footage.fps), reporter)
         backdrop = find_backdrop(frames, reporter, cover)
+    if not mouth_matters and (further := turned_further(person.fit, fitted)):
+        reporter.warning(
+            f"In {video.name} the head turns up to {further:.0f} degrees further than in the clip that was learnt from,"
+            " so jaw and neck may smear on the side that was not seen. Use footage that turns less, or train from a"
+            " clip that turns as far."
+        )
     return VideoBase(footage, fitted, scratch, backdrop)
 
 
 def _eyes_apart(points: np.ndarray) -> float:
     """Usual distance of the outer eye corners of [T, 478, 2], pixels."""
     return float(np.median(np.linalg.norm(points[:, OUTER_EYES[0]] - points[:, OUTER_EYES[1]], axis=-1)))
+
+
+def turned_further(known: HeadFit, fitted: HeadFit) -> float:
+    """Degrees by which a head turns or nods beyond all that the clip `known` shows of it; 0 where it hardly does."""
+    seen, now = (fit.rotation[fit.valid if fit.valid.any() else slice(None), :2, 2] for fit in (known, fitted))
+    beyond = np.maximum(now - seen.max(0), seen.min(0) - now).max(1)
+    often = (beyond > FURTHER).mean() > OFTEN
+    return float(np.degrees(np.arcsin(min(beyond.max(), 1.0)))) if often else 0.0
 
 
 def _follow_covered(person: Person, frames: LosslessReader, reporter: Reporter) -> tuple[Track, Cover]:

@@ -1,15 +1,20 @@
 """Footage of another size and rate than the training clip's, and shorter than the sound."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from relitalk_engine.media import images
 from relitalk_engine.media.lossless import LosslessWriter
 from relitalk_engine.media.video import read_frames
+from relitalk_engine.pipeline.base import turned_further
+from relitalk_engine.pipeline.person import Person
+from relitalk_engine.subject import Subject
 from relitalk_engine.take import Take
 
 SIDE, RATE = 600, Fraction(15)
@@ -25,11 +30,21 @@ def footage(sample_clip, tmp_path_factory):
     return path
 
 
+def test_a_head_that_turns_further_than_the_clip_shows_is_told(subject):
+    known = Person(Subject.open(subject)).fit
+    turn = Rotation.from_euler("y", 14, degrees=True).as_matrix().astype(np.float32)
+    further, once = known.rotation @ turn, known.rotation.copy()
+    once[:1] = further[:1]
+    assert turned_further(known, known) == turned_further(known, replace(known, rotation=once)) == 0
+    assert 6 < turned_further(known, replace(known, rotation=further)) < 30
+
+
 def test_short_footage_of_another_size_and_rate_carries_a_whole_sound(subject, footage, sample_voice, run, tmp_path):
     words = ("render", subject, "--audio", sample_voice, "--video", footage, "--frames", "70:72")
     code, events = run(*words, "--background", "keep", "-o", tmp_path / "take")
     assert code == 0
     assert any("1.6 times as large" in e["message"] for e in events if e["event"] == "warning")
+    assert not any("turns up to" in e["message"] for e in events if e["event"] == "warning")
     take = Take.open(tmp_path / "take")
     assert take.info.fps == 25 and take.info.size == (SIDE, SIDE) and take.info.total == 75
     assert all(0 <= frame < 18 for frame in take.info.base["frames"])
