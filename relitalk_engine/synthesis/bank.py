@@ -13,7 +13,7 @@ from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from ..media.images import linear_to_srgb, srgb_to_linear
 from .bands import FINE, mix_bands
-from .boxes import WINDOW, window
+from .boxes import window
 from .guides import Guides, SourceLight, guides, head_normals, shading_map
 from .motion import Motion
 from .warp import CONTROL, LIPS_INNER, Spline, blurred, pull, window_map
@@ -50,7 +50,7 @@ class Driven:
     ):
         """Frame `frame` of `motion`, posed by `fit`; `size` samples a side; `device` may cast the rays."""
         self.size = size
-        self.view = window(motion, frame)
+        self.view, self.unit = window(motion, frame), float(motion.unit[frame])
         vertices, normals = head_normals(head, fit, frame, motion.psi[frame])
         self.guides: Guides = guides(head, fit, vertices, normals, self.view, size, device)
         self.shading = shading_map(head, self.guides, light.on(normals)) if light.sh is not None else None
@@ -150,12 +150,12 @@ class Bank:
         upper, lower = (self.motion.landmarks[:, CONTROL.index(point), 1] for point in (13, 14))
         opening = np.where(self.fit.valid, (lower - upper) / self.motion.unit, -np.inf)
         found = []
-        for index in np.argsort(-opening)[:OPENED]:
+        for index in (n for n in np.argsort(-opening)[:OPENED] if opening[n] > 0):
             rgb = self._rgb(int(index))
             inside = np.zeros(rgb.shape[:2], np.uint8)
             cv2.fillPoly(inside, [np.rint(lips[index]).astype(np.int32)], 1)
             seen = rgb[inside > 0].astype(np.float32) / 255
-            if opening[index] > 0 and len(seen):
+            if len(seen):
                 found.append(seen[seen.mean(1) <= np.quantile(seen.mean(1), DARKEST)].mean(0))
         return np.median(found, 0).astype(np.float32) if found else np.array(UNSEEN, np.float32)
 
@@ -187,7 +187,7 @@ class Bank:
             shown = np.flatnonzero(shares > 0)
             mouths = [self._warped(driven, wanted, int(frames[n])) for n in shown]
             if len(mouths) > 1:
-                fine = FINE * driven.view[2] / WINDOW / float(positions[0, 1, 0] - positions[0, 0, 0])
+                fine = FINE * driven.unit / float(positions[0, 1, 0] - positions[0, 0, 0])
                 mouths = [mix_bands(np.stack(mouths), np.broadcast_to(shares[shown], (*positions.shape[:2], 2)), fine)]
             found[layer] = mouths[0]
         return found

@@ -226,7 +226,7 @@ class Painter:
         if self._layers:
             mouths = self.bank.layers(driven, places, source, weight, flows)
             shares = driven.at(weights, places)
-            picture = picture + mix_bands(mouths[..., :4], shares, FINE * float(self.motion.unit[frame]))
+            picture = picture + mix_bands(mouths[..., :4], shares, FINE * driven.unit)
         picture[..., :3] = driven.light(picture[..., :3], places)
         return self._join(picture, rgb, alpha, box)
 
@@ -235,13 +235,14 @@ class Painter:
         x, y, width, height = (int(v) for v in box)
         rows = np.clip(np.arange(y - 1, y + height + 1), 0, rgb.shape[0] - 1)
         cols = np.clip(np.arange(x - 1, x + width + 1), 0, rgb.shape[1] - 1)
-        around = rgb[np.ix_(rows, cols)].astype(np.float32) / 255
+        here = np.ix_(rows, cols)
+        around = rgb[here].astype(np.float32) / 255
         if self.backdrop is not None:
-            behind = self.backdrop.colour[np.ix_(rows, cols)].astype(np.float32) / 255
-            trust = self.backdrop.trust[np.ix_(rows, cols)].astype(np.float32) / 255
+            behind = self.backdrop.colour[here].astype(np.float32) / 255
+            trust = self.backdrop.trust[here].astype(np.float32) / 255
             share = trust * np.clip(1 - picture[..., 3] / GONE, 0, 1)
             picture[..., :3] += share[..., None] * (behind - picture[..., :3])
-        matte = picture[..., 3:] if alpha is None else np.asarray(alpha, np.float32)[np.ix_(rows, cols)][..., None]
+        matte = picture[..., 3:] if alpha is None else np.asarray(alpha, np.float32)[here][..., None]
         sides = (y == 0, y + height == rgb.shape[0], x == 0, x + width == rgb.shape[1])
         joined = np.clip(close_rim(picture, np.concatenate([around, matte], -1), sides), 0, 1)
         return Patch(box, np.rint(joined[..., :3] * 255).astype(np.uint8), joined[..., 3].astype(np.float32))
