@@ -13,6 +13,7 @@ from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
 from ..media.images import linear_to_srgb, srgb_to_linear
 from .bands import FINE, mix_bands
+from .beside import Beside
 from .boxes import window
 from .guides import Guides, SourceLight, guides, head_normals, shading_map
 from .motion import Motion
@@ -56,6 +57,7 @@ class Driven:
         self.shading = shading_map(head, self.guides, light.on(normals)) if light.sh is not None else None
         self.spline = Spline(motion.select(np.array([frame])).knots[0], self.view, CELLS)
         self.hold = cv2.resize(self.guides.hold, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+        self.beside = Beside(motion, frame, window_map(self.view, CELLS))
         self.between_lips = cv2.resize(self.guides.planes[..., 5], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
 
     def at(self, field: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -195,6 +197,7 @@ class Bank:
     def _warped(self, driven: Driven, positions: np.ndarray, index: int) -> np.ndarray:
         rgba, vertex_shading = self.frame(index)
         moved = driven.spline.displacement(self._knots[index], driven.hold)
+        moved = driven.beside.moved(moved, driven.hold, self.motion, index, rgba[..., 3])
         places = positions + driven.at(moved, positions)
         pixels = pull(rgba, places).astype(np.float32) / 255
         torn = driven.between_lips * np.clip((_stretch(moved, driven.view[2] / CELLS) - LOOSE) / (TORN - LOOSE), 0, 1)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
+from ..face.trunk import Trunk
 from .outline import Outline
 from .warp import CONTROL, LIPS
 
@@ -15,6 +16,9 @@ _EYES = (33, 263)
 _MOUTH = (13, 14)
 _UPPER_INNER, _LOWER_INNER = (81, 13, 311), (178, 14, 402)
 """Inner lips, above and below the front teeth."""
+_CHIN = 152
+_NECK_DEPTH = -0.08
+"""Where the neck's axis is at the chin's height, metres behind the eyes."""
 _TEETH = 0.05
 """The upper teeth are in sight down to so far (outer-eye distances) below the resting upper lip."""
 _ABOVE_LIP = 0.8
@@ -38,6 +42,7 @@ class Motion:
         outwards: [T, 2 x bands, 2] the way out of the face at each of these.
         lips: [T, L, 3] the landmarks `warp.LIPS` in the head frame, in outer-eye distances.
         rotation: [T, 3, 3] head to camera.
+        neck: [T, 2] in pixels: a place of the neck that stays with the trunk, not with the head.
         centre: [T, 2] the resting mouth's middle in pixels: it moves with the head, not with the mouth.
         unit: [T] pixels per outer-eye distance at the mouth's depth.
         psi: [T, E] the actions that it was computed from.
@@ -49,6 +54,7 @@ class Motion:
     outwards: np.ndarray
     lips: np.ndarray
     rotation: np.ndarray
+    neck: np.ndarray
     centre: np.ndarray
     unit: np.ndarray
     psi: np.ndarray
@@ -78,6 +84,10 @@ class Motion:
         rim, outwards = _outline(head, fit, psi, unit)
         if outline is not None:
             rim += (outline.at(turn) * unit[:, None])[..., None] * outwards
+        trunk = Trunk.of(head, fit) if outline is None else outline.trunk
+        throat = np.array([0.0, rest[_CHIN, 1], _NECK_DEPTH])
+        poses = (trunk.place(r, t) for r, t in zip(fit.rotation, fit.translation, strict=True))
+        necks = np.stack([rotation @ throat + translation for rotation, translation in poses])
         return cls(
             landmarks=fit.project(placed(points[:, chosen])).astype(np.float32),
             teeth=fit.project(placed(_teeth(points, rest, eyes))).astype(np.float32),
@@ -85,6 +95,7 @@ class Motion:
             outwards=outwards,
             lips=points[:, list(LIPS)] / eyes,
             rotation=turn,
+            neck=fit.project(necks).astype(np.float32),
             centre=fit.project(mouth)[:, 0].astype(np.float32),
             unit=unit,
             psi=psi,
@@ -124,7 +135,7 @@ def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -
     """
     regions, place, rest = head.regions, head.template, _rest(head, fit)
     bare = (regions["skin"] > 0.5) & (regions["ears"] + regions["scalp"] + regions["neck"] < 0.1)
-    chin = head.at_landmarks(place)[152, 1]
+    chin = head.at_landmarks(place)[_CHIN, 1]
     edges = np.linspace(chin + 0.004, -0.015, _BANDS + 1)
     found, outwards = (np.empty((len(psi), 2 * _BANDS, 2), np.float32) for _ in range(2))
     for start in range(0, len(psi), _CHUNK):

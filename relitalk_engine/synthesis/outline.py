@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..face.trunk import Trunk
 from .warp import pull
 
 if TYPE_CHECKING:
     from ..face.fitting import HeadFit
+    from ..face.head_model import HeadModel
     from .bank import Frames
     from .motion import Motion
 
@@ -36,10 +38,12 @@ class Outline:
         slopes: [P, 3] offset outwards of a head seen from the clip's middle, and per sine of its turn and its nod;
             zero where the clip does not show it.
         reach: [2, 2] least and largest direction that the clip shows.
+        trunk: where neck and trunk stand in the clip.
     """
 
     slopes: np.ndarray
     reach: np.ndarray
+    trunk: Trunk
 
     def at(self, rotation: np.ndarray) -> np.ndarray:
         """[T, P] under rotations [T, 3, 3]; beyond what the clip shows it stays as at the end of that."""
@@ -52,10 +56,11 @@ def _directions(rotation: np.ndarray, reach: np.ndarray) -> np.ndarray:
     return np.column_stack([np.ones(len(seen)), seen])
 
 
-def learn_outline(fit: HeadFit, motion: Motion, alpha: Frames | None) -> Outline:
+def learn_outline(head: HeadModel, fit: HeadFit, motion: Motion, alpha: Frames | None) -> Outline:
     """From the clip's mattes.
 
     Args:
+        head: the head model.
         fit: the clip's.
         motion: `Motion.of` it, with no outline given.
         alpha: frame number to [H, W] matte, 0..1 or uint8; None: nothing is learnt.
@@ -66,8 +71,9 @@ def learn_outline(fit: HeadFit, motion: Motion, alpha: Frames | None) -> Outline
     reach = np.quantile(turned[:, :2, 2], (0.02, 0.98), axis=0)
     points, outwards = motion.outline[chosen], motion.outwards[chosen]
     slopes = np.zeros((points.shape[1], 3))
+    trunk = Trunk.of(head, fit)
     if alpha is None:
-        return Outline(slopes, reach)
+        return Outline(slopes, reach, trunk)
     found = np.stack([_offsets(alpha(int(t)), points[k], outwards[k] * motion.unit[t]) for k, t in enumerate(chosen)])
     directions = _directions(turned, reach)
     pull_back = np.diag([0.0, RIDGE, RIDGE]) * len(chosen)
@@ -79,7 +85,7 @@ def learn_outline(fit: HeadFit, motion: Motion, alpha: Frames | None) -> Outline
         rule = np.linalg.solve(parts.T @ parts + pull_back, parts.T @ offsets[known])
         if np.std(offsets[known] - parts @ rule) < LOOSE:
             slopes[p] = rule
-    return Outline(slopes, reach)
+    return Outline(slopes, reach, trunk)
 
 
 def _offsets(alpha: np.ndarray, points: np.ndarray, outwards: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from ..events import Reporter
 from ..face.backdrop import Backdrop
 from ..face.fitting import HeadFit
 from ..face.head_model import HeadModel
+from ..face.trunk import Trunk
 from .align import one_after_another, rim_flow, shifted
 from .around import looks, unlike
 from .bands import FINE, mix_bands
@@ -57,6 +58,7 @@ class Synthesis:
         values["synthesis.sweep"] = self.sweep.astype(np.float32)
         values["synthesis.outline"] = self.outline.slopes.astype(np.float32)
         values["synthesis.outline_reach"] = self.outline.reach.astype(np.float32)
+        values["synthesis.trunk"] = self.outline.trunk.tensor
         values["synthesis.light"] = np.zeros((0, 3), np.float32) if self.light.sh is None else self.light.sh
         config = self.config
         shape = [config.size, config.channels, self.networks.layers, config.removed, config.driven]
@@ -81,7 +83,8 @@ class Synthesis:
             networks = Networks(int(layers), int(channels), blend, CHANNELS if wav2lip else 0)
             networks.load_state_dict(state)
             sh, sweep = values["synthesis.light"], values["synthesis.sweep"]
-            outline = Outline(values["synthesis.outline"], values["synthesis.outline_reach"])
+            trunk = Trunk.from_tensor(values["synthesis.trunk"])
+            outline = Outline(values["synthesis.outline"], values["synthesis.outline_reach"], trunk)
         except (KeyError, ValueError, RuntimeError) as error:
             raise ReliTalkError(
                 "bad_weights", "The subject's weights hold no whole mouth synthesis.", "Train the subject again."

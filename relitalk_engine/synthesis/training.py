@@ -81,7 +81,7 @@ def train_synthesis(
         The trained synthesis.
     """
     light = SourceLight.of(sh if config.normalised else None, head, fit)
-    outline = learn_outline(fit, Motion.of(head, fit), alpha)
+    outline = learn_outline(head, fit, Motion.of(head, fit), alpha)
     motion = Motion.of(head, fit, outline=outline)
     sweep = mouth_sweep(motion, head.mouth_actions)
     layers = config.neighbours if config.retrieval else 0

@@ -1,6 +1,5 @@
 """The implicit surface on the sample, trained for a few steps, and its parts against what can be worked out."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from relitalk_engine.events import Reporter
 from relitalk_engine.face.fitting import fit
 from relitalk_engine.face.landmarks import track
 from relitalk_engine.face.observation import Observer
-from relitalk_engine.face.surface.implicit import ImplicitSurface, MovedSurface, Trunk
+from relitalk_engine.face.surface.implicit import ImplicitSurface, MovedSurface
 from relitalk_engine.face.surface.normals import intersect
 from relitalk_engine.face.surface.shading import Seen, Shading
 from relitalk_engine.face.surface.training import start_surface, train_surface
@@ -105,18 +104,6 @@ def test_a_driven_jaw_moves_the_surface(trained, head, fitted):
     chin = np.linalg.norm(moved.vertices - moved.rest[head.faces[head.landmark_triangle[152]][0]], axis=1).argmin()
     crown = moved.vertices[:, 1].argmax()
     assert drop[chin] > 0.008 and abs(drop[crown]) < 1e-3
-
-
-def test_the_trunk_keeps_to_the_necks_pivot():
-    pivot = np.array([0.0, -0.1, -0.08])
-    turned = np.array([[0.8, 0, 0.6], [0, 1, 0], [-0.6, 0, 0.8]])
-    trunk = Trunk(np.eye(3), pivot, 0.25)
-    rotation, translation = trunk.place(turned, np.array([0.1, 0, -1]))
-    assert np.allclose(rotation @ pivot + translation, turned @ pivot + (0.1, 0, -1))
-    angle = np.arccos((np.trace(rotation) - 1) / 2)
-    assert np.isclose(angle, 0.25 * np.arccos(0.8))
-    still, _ = replace(trunk, follow=0.0).place(turned, np.zeros(3))
-    assert np.allclose(still, np.eye(3))
 
 
 def test_light_is_found_from_how_a_painted_ball_shines_as_it_turns():

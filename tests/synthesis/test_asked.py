@@ -37,7 +37,7 @@ def test_swayed_poses_are_off_by_a_little_and_less_at_the_eyes_than_at_the_mouth
 def test_no_frame_is_shown_to_itself(clip):
     motion = Motion.of(clip.head, clip.fit)
     sweep = mouth_sweep(motion, clip.head.mouth_actions)
-    outline = learn_outline(clip.fit, motion, None)
+    outline = learn_outline(clip.head, clip.fit, motion, None)
     asked = Asked.of(
         clip.head, clip.fit, motion, outline, sweep, (120 / 256, 80 / 256), 3, clip.rgb.__getitem__, 10.0,
         np.random.default_rng(0), Reporter(quiet=True),

@@ -29,7 +29,7 @@ def test_a_beard_that_grows_with_the_turn_is_found(clip):
     motion = Motion.of(clip.head, clip.fit)
     turn = motion.rotation[:, 0, 2]
     offsets = 0.05 + 0.4 * (turn - np.quantile(turn, (0.02, 0.98)).mean())
-    outline = learn_outline(clip.fit, motion, _mattes(clip, motion, offsets).__getitem__)
+    outline = learn_outline(clip.head, clip.fit, motion, _mattes(clip, motion, offsets).__getitem__)
     found = outline.at(motion.rotation)[:, BANDS_OF_CHEEKS]
     assert np.abs(found - offsets[:, None]).mean() < 0.5 * np.abs(0.05 - offsets).mean()  # no fixed offset would do
 
@@ -42,11 +42,11 @@ def test_nothing_is_made_up_where_nothing_is_seen(clip):
     motion = Motion.of(clip.head, clip.fit)
     opaque = np.ones(clip.rgb.shape[1:3], np.float32)
     for alpha in (None, lambda t: opaque):
-        assert not learn_outline(clip.fit, motion, alpha).at(motion.rotation).any()
+        assert not learn_outline(clip.head, clip.fit, motion, alpha).at(motion.rotation).any()
 
 
 def test_beyond_the_clips_poses_the_outline_stays(clip):
     motion = Motion.of(clip.head, clip.fit)
-    outline = learn_outline(clip.fit, motion, _mattes(clip, motion, np.full(len(motion), 0.05)).__getitem__)
+    outline = learn_outline(clip.head, clip.fit, motion, _mattes(clip, motion, np.full(len(motion), 0.05)).__getitem__)
     far = np.array([[[0.5, 0, 0.87], [0, 1, 0], [-0.87, 0, 0.5]]], np.float32)
     assert np.abs(outline.at(far)[:, BANDS_OF_CHEEKS]).max() < 0.1

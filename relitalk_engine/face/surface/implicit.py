@@ -9,33 +9,11 @@ import numpy as np
 from ...geometry.grid import Grid, zero_level
 from ..fitting import HeadFit
 from ..head_model import HeadModel
+from ..trunk import Trunk
 from .start import outer_faces
 
 FOLLOW = 0.03
 """Distance from the head's mesh over which its expression fades out, metres."""
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """How the trunk follows the head: about the neck's pivot, with a share of its turn.
-
-    Attributes:
-        rotation: [3, 3] head to camera, in the clip's middle.
-        pivot: [3] head frame, metres.
-        follow: share of the head's turn away from the middle that the trunk makes too.
-    """
-
-    rotation: np.ndarray
-    pivot: np.ndarray
-    follow: float
-
-    def place(self, rotation: np.ndarray, translation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The trunk's rotation [3, 3] and translation [3] for a head's."""
-        import cv2
-
-        turn = cv2.Rodrigues((self.rotation.T @ rotation).astype(np.float64))[0]
-        turned = self.rotation @ cv2.Rodrigues(turn * self.follow)[0]
-        return turned, rotation @ self.pivot + translation - turned @ self.pivot
 
 
 @dataclass(frozen=True)
@@ -75,22 +53,19 @@ class ImplicitSurface:
             "bend": self.bend.astype(np.float16),
             "modes": self.modes.astype(np.float32),
             "mean": self.mean.astype(np.float32),
-            "trunk": np.concatenate([self.trunk.rotation.ravel(), self.trunk.pivot, [self.trunk.follow]]).astype(
-                np.float32
-            ),
+            "trunk": self.trunk.tensor,
         }
 
     @classmethod
     def from_tensors(cls, data: dict[str, np.ndarray]) -> ImplicitSurface:
         """The inverse of `tensors`."""
-        trunk = data["trunk"].astype(np.float64)
         fields = {name: data[name].astype(np.float32) for name in ("distance", "start", "skinning", "bend")}
         return cls(
             grid=_read(data["grid"], fields["distance"]),
             coarse=_read(data["coarse"], fields["skinning"]),
             modes=data["modes"],
             mean=data["mean"],
-            trunk=Trunk(trunk[:9].reshape(3, 3), trunk[9:12], float(trunk[12])),
+            trunk=Trunk.from_tensor(data["trunk"]),
             **fields,
         )
 

@@ -13,8 +13,9 @@ from ...events import Reporter
 from ...geometry.surface import vertex_normals
 from ..fitting import HeadFit
 from ..head_model import HeadModel
+from ..trunk import Trunk
 from .field import SplineField, at, lookup, slopes
-from .implicit import ImplicitSurface, MovedSurface, Trunk, start_skinning
+from .implicit import ImplicitSurface, MovedSurface, start_skinning
 from .shading import Frame, Shading
 from .start import covering_grid, neck_rim, outer_faces, start_distance
 from .views import Rays, View, bare_skin, choose_frames, sights, silhouette_rays
@@ -48,7 +49,6 @@ def start_surface(head: HeadModel, fit: HeadFit, step: float) -> ImplicitSurface
     coarse = grid.coarser(4)
     neck, _ = neck_rim(rest, outer_faces(head))
     distance = start_distance(grid, head, rest)
-    left, _, right = np.linalg.svd(fit.rotation.mean(0).astype(np.float64))
     _, _, modes = np.linalg.svd(fit.psi - mean, full_matrices=False)
     modes = modes[:MODES].astype(np.float32)
     return ImplicitSurface(
@@ -60,7 +60,7 @@ def start_surface(head: HeadModel, fit: HeadFit, step: float) -> ImplicitSurface
         bend=np.zeros((*coarse.shape, len(modes), 3), np.float32),
         modes=modes,
         mean=mean,
-        trunk=Trunk(left @ right, head.joints["neck"].astype(np.float64), 0.2),
+        trunk=Trunk.of(head, fit),
     )
 
 

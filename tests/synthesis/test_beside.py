@@ -1,0 +1,93 @@
+"""Neck and collar beside a jaw that turns."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from relitalk_engine.synthesis.beside import CHIN_LOW, Beside, behind
+from relitalk_engine.synthesis.boxes import window
+from relitalk_engine.synthesis.motion import Motion
+from relitalk_engine.synthesis.warp import window_map
+
+CELLS = 60
+HEAD = np.array([5.0, 2.0])
+"""How far the head's motion would read everything, pixels."""
+
+
+@pytest.fixture(scope="module")
+def turned(clip):
+    """The clip's fit, its second frame like its first but turned by 30 degrees; and the motion of it."""
+    c, s = np.cos(np.radians(30)), np.sin(np.radians(30))
+    rotation, translation = clip.fit.rotation.copy(), clip.fit.translation.copy()
+    rotation[1] = rotation[0] @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    pivot = clip.head.joints["neck"]
+    translation[1] = translation[0] + (rotation[0] - rotation[1]) @ pivot
+    fit = dataclasses.replace(clip.fit, rotation=rotation.astype(np.float32), translation=translation)
+    return Motion.of(clip.head, fit)
+
+
+def _read(motion, driven, source, matte=None):
+    """Where a driven frame reads a source frame, and its places."""
+    places = window_map(window(motion, driven), CELLS)
+    size = int(places.max()) + 40
+    matte = np.full((size, size), 255, np.uint8) if matte is None else matte
+    head = np.broadcast_to(HEAD, places.shape).astype(np.float32)
+    return Beside(motion, driven, places).moved(head, np.ones(places.shape[:2]), motion, source, matte), places
+
+
+def _cell(places, point):
+    return np.unravel_index(np.linalg.norm(places - point, axis=-1).argmin(), places.shape[:2])
+
+
+def test_a_head_that_turns_leaves_its_neck_behind(turned):
+    chin = turned.landmarks[1, CHIN_LOW] - turned.landmarks[0, CHIN_LOW]
+    neck = turned.neck[1] - turned.neck[0]
+    assert np.linalg.norm(neck) < 0.3 * np.linalg.norm(chin)
+
+
+def test_the_mouth_is_before_what_stays_and_the_neck_is_not(turned):
+    places = window_map(window(turned, 0), CELLS)
+    hidden = behind(turned, 0, places)
+    assert hidden[_cell(places, turned.centre[0])] == 1
+    below = turned.landmarks[0, CHIN_LOW] + (0, 0.3 * turned.unit[0])
+    assert hidden[_cell(places, below)] == 0
+    assert hidden[0, 0] == 0 or hidden[0, -1] == 0
+    assert (np.abs(np.diff(hidden, axis=0)) < 0.8).all()
+
+
+def test_the_neck_is_read_where_the_trunk_stands_and_the_face_where_the_head_is(turned):
+    read, places = _read(turned, 1, 0)
+    below = turned.landmarks[1, CHIN_LOW] + (0, 0.35 * turned.unit[1])
+    stays = turned.neck[0] + (below - turned.neck[1]) * turned.unit[0] / turned.unit[1] - below
+    assert np.linalg.norm(read[_cell(places, below)] - stays) < 0.2 * np.linalg.norm(HEAD - stays)
+    assert np.allclose(read[_cell(places, turned.centre[1])], HEAD, atol=0.05)
+
+
+def test_what_the_other_jaw_hid_is_not_read_off_that_jaw_nor_off_the_backdrop(turned):
+    beside = Beside(turned, 0, window_map(window(turned, 0), CELLS))
+    with_trunk = turned.neck[1] + (beside.places - turned.neck[0]) * turned.unit[1] / turned.unit[0]
+    hidden = (behind(turned, 1, with_trunk) > 0.99) & (beside.share > 0.99)
+    assert hidden.any()
+    read, places = _read(turned, 0, 1)
+    inner = np.zeros_like(hidden)
+    inner[1:-1, 1:-1] = hidden[1:-1, 1:-1] & hidden[:-2, 1:-1] & hidden[2:, 1:-1] & hidden[1:-1, :-2] & hidden[1:-1, 2:]
+    assert np.linalg.norm(read[inner] - HEAD, axis=-1).mean() < 0.15 * np.linalg.norm(
+        (with_trunk - places)[inner] - HEAD, axis=-1
+    ).mean()
+    matte = np.zeros((400, 400), np.uint8)  # nobody where the head's motion looks, somebody where the trunk stands
+    at = np.rint(with_trunk[hidden] - 0.5).astype(int)
+    for x, y in at:
+        matte[y - 1 : y + 2, x - 1 : x + 2] = 255
+    looked = np.rint((places + HEAD)[hidden] - 0.5).astype(int)
+    alone = matte[looked[:, 1], looked[:, 0]] == 0
+    assert alone.any()
+    read, _ = _read(turned, 0, 1, matte)
+    away = np.linalg.norm((read - HEAD)[hidden][alone], axis=-1)
+    whole = np.linalg.norm((with_trunk - places - HEAD)[hidden][alone], axis=-1)
+    assert away.mean() > 0.5 * whole.mean()
+
+
+def test_poses_that_hardly_differ_are_left_to_the_head(turned):
+    read, _ = _read(turned, 2, 2)
+    assert np.allclose(read, HEAD, atol=1e-3)
