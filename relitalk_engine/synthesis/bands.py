@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-FINE = 0.012
+FINE = 0.018
 """Detail finer than this (outer-eye distances) is taken from one mouth, not from a mean that would blur it."""
-DECIDED = 8.0
+DECIDED = 16.0
 """Power of the shares by which that one is chosen."""
 
 
@@ -24,7 +24,7 @@ def mix_bands(mouths: np.ndarray, shares: np.ndarray, sigma: float) -> np.ndarra
 
     Source: Burt and Adelson 1983, with two bands.
     """
-    sharp = np.maximum(shares, 0) ** DECIDED
+    sharp = (np.maximum(shares, 0) / np.maximum(shares.max(-1, keepdims=True), 1e-6)) ** DECIDED
     sharp *= shares.sum(-1, keepdims=True) / np.maximum(sharp.sum(-1, keepdims=True), 1e-6)
     picture = np.zeros(mouths.shape[1:], np.float32)
     for k, mouth in enumerate(mouths):

@@ -29,3 +29,9 @@ def test_broad_colour_is_shared_as_asked():
 def test_no_mouth_gives_nothing():
     mouths = np.ones((2, 40, 50, 4), np.float32)
     assert not mix_bands(mouths, np.zeros((40, 50, 2), np.float32), 1.5).any()
+
+
+def test_small_shares_keep_what_is_fine():
+    mouth = np.random.default_rng(0).random((40, 50, 4)).astype(np.float32)
+    shares = np.full((40, 50, 5), 0.1, np.float32)
+    assert np.abs(mix_bands(np.stack([mouth] * 5), shares, 1.5) - 0.5 * mouth).max() < 1e-5
