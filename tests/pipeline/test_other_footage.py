@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from relitalk_engine.events import Reporter
 from relitalk_engine.media import images
-from relitalk_engine.media.lossless import LosslessWriter
+from relitalk_engine.media.lossless import LosslessReader, LosslessWriter
 from relitalk_engine.media.video import read_frames
-from relitalk_engine.pipeline.base import turned_further
+from relitalk_engine.pipeline import base
+from relitalk_engine.pipeline.base import open_video, turned_further
+from relitalk_engine.pipeline.footage import ingest
 from relitalk_engine.pipeline.person import Person
 from relitalk_engine.subject import Subject
+from relitalk_engine.synthesis.boxes import ABOVE_REMOVED
+from relitalk_engine.synthesis.motion import Motion
 from relitalk_engine.take import Take
 
 SIDE, RATE = 600, Fraction(15)
@@ -55,3 +60,32 @@ def test_short_footage_of_another_size_and_rate_carries_a_whole_sound(subject, f
         assert differs[y : y + h, x : x + w].any()
         differs[y : y + h, x : x + w] = False
         assert not differs.any()
+
+
+def test_what_the_mouth_of_footage_does_has_no_say_in_the_head(subject, sample_clip, tmp_path, monkeypatch):
+    person, quiet = Person(Subject.open(subject)), Reporter(quiet=True)
+
+    def opened(name):
+        return open_video(person, sample_clip, 2.0, tmp_path / name, quiet, mouth_matters=False, duration=1.0)
+
+    def scrambled(video, start, duration, scratch, reporter):
+        found, rng = ingest(video, start, duration, scratch, reporter), np.random.default_rng(0)
+        with LosslessReader(scratch) as frames:
+            pictures = [frames[t].copy() for t in range(len(frames))]
+        for frame, unit, (u, v) in zip(pictures, seen.unit, seen.centre, strict=True):
+            rows = slice(int(np.ceil(v - ABOVE_REMOVED * unit)), int(v + 0.6 * unit))
+            columns = slice(int(u - 0.5 * unit), int(u + 0.5 * unit))
+            frame[rows, columns] = rng.integers(0, 256, frame[rows, columns].shape)
+        with LosslessWriter(scratch, found.fps) as out:
+            for frame in pictures:
+                out.write(frame)
+        return found
+
+    spoken = opened("spoken.mkv").fit
+    assert spoken.skin is not None  # else nothing looks down to the mouth
+    seen = Motion.of(person.head, spoken)
+    monkeypatch.setattr(base, "ingest", scrambled)
+    painted_over = opened("painted_over.mkv").fit
+    assert np.abs(spoken.rotation - painted_over.rotation).max() < 1e-3
+    assert np.abs(spoken.translation - painted_over.translation).max() < 1e-3
+    assert np.abs(spoken.psi - painted_over.psi).max() < 0.01
