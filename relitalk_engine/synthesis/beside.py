@@ -14,20 +14,17 @@ BELOW, ABOVE = 0.5, 1.0
 first it stays with the trunk."""
 TURN = 10.0
 """Frames that differ by much less than this (degrees) are told apart by the head's motion alone: it is better known."""
-SHADE = 0.12
-"""A jaw shades the neck below it: that far from it (outer-eye distances) the neck is not read where it stood."""
 SOFT = 0.02
 """The outline of the jaw is so soft (outer-eye distances)."""
 
 
-def behind(motion: Motion, frame: int, places: np.ndarray, margin: float = 0.0) -> np.ndarray:
+def behind(motion: Motion, frame: int, places: np.ndarray) -> np.ndarray:
     """Which places of a frame lie behind its face: within the outline of cheeks and jaw.
 
     Args:
         motion: the head.
         frame: its number there.
         places: [n, n, 2] pixels.
-        margin: outer-eye distances by which it is taken to be wider.
 
     Returns:
         [n, n] float32: 1 there, 0 beside it.
@@ -36,13 +33,11 @@ def behind(motion: Motion, frame: int, places: np.ndarray, margin: float = 0.0) 
     chin = motion.landmarks[frame, [CONTROL.index(point) for point in CHIN]]
     polygon = np.concatenate([outline[::2][::-1], chin, outline[1::2]])
     unit = float(motion.unit[frame])
-    wide = (margin + 4 * SOFT) * unit
-    low, fine = polygon.min(0) - wide, 1 / (SOFT * unit)
+    wide, fine = 4 * SOFT * unit, 1 / (SOFT * unit)
+    low = polygon.min(0) - wide
     corner = np.ceil((polygon.max(0) + wide - low) * fine).astype(int)
     mask = np.zeros((corner[1], corner[0]), np.uint8)
     cv2.fillPoly(mask, [np.rint((polygon - low) * fine * 16 - 8).astype(np.int32)], 255, shift=4)
-    if reach := round(margin / SOFT):
-        mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
     soft = cv2.GaussianBlur(mask, (0, 0), 1).astype(np.float32) / 255
     return pull(soft[..., None], ((places - low) * fine).astype(np.float32), sharp=False)[..., 0]
 
@@ -87,6 +82,6 @@ class Beside:
             for way in (with_head, with_trunk)
         ]
         missed = np.clip((person[1] - person[0]) / 255, 0, 1)
-        share = self.share * np.maximum(1 - behind(clip, index, self.places + with_trunk, SHADE), missed)
+        share = self.share * np.maximum(1 - behind(clip, index, self.places + with_trunk), missed)
         share = cv2.GaussianBlur(share * (1 - np.exp(-((turned / TURN) ** 2))), (0, 0), 0.7)[..., None]
         return (with_head + share * (with_trunk - with_head)).astype(np.float32)

@@ -23,6 +23,11 @@ _TEETH = 0.05
 """The upper teeth are in sight down to so far (outer-eye distances) below the resting upper lip."""
 _ABOVE_LIP = 0.8
 """What is behind the lips begins to move with the lower one at this share of the gap, or where the teeth end."""
+_JAW_LINES = (
+    (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127),
+    (152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356),
+)  # fmt: skip
+"""Mediapipe's points from the chin up to the ears, on the head's right and left: what is behind them is neck."""
 _BANDS = 8
 """Heights at which the outline's two sides are looked for."""
 _SOFT = 0.02
@@ -133,15 +138,15 @@ def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -
 
     Which points of the skin these are changes as the head turns; what is seen beside them is not the head.
     """
-    regions, place, rest = head.regions, head.template, _rest(head, fit)
-    bare = (regions["skin"] > 0.5) & (regions["ears"] + regions["scalp"] + regions["neck"] < 0.1)
+    place, rest = head.template, _rest(head, fit)
+    face = _face(head)
     chin = head.at_landmarks(place)[_CHIN, 1]
     edges = np.linspace(chin + 0.004, -0.015, _BANDS + 1)
     found, outwards = (np.empty((len(psi), 2 * _BANDS, 2), np.float32) for _ in range(2))
     for start in range(0, len(psi), _CHUNK):
         part = slice(start, min(start + _CHUNK, len(psi)))
         for band in range(_BANDS):
-            chosen = np.flatnonzero(bare & (place[:, 1] >= edges[band]) & (place[:, 1] < edges[band + 1]))
+            chosen = np.flatnonzero(face & (place[:, 1] >= edges[band]) & (place[:, 1] < edges[band + 1]))
             points = rest[chosen] + np.tensordot(psi[part], head.expression_basis[:, chosen], 1)
             points = np.einsum("tij,tkj->tki", fit.rotation[part], points) + fit.translation[part, None]
             pixels = fit.project(points)
@@ -155,3 +160,12 @@ def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -
                 found[part, 2 * band + side] = np.einsum("tk,tkc->tc", share, pixels)
                 outwards[part, 2 * band + side] = sign * across
     return found, outwards
+
+
+def _face(head: HeadModel) -> np.ndarray:
+    """[V] bool: bare skin in front of the lines of jaw and ears; behind them it is the neck's."""
+    regions, place = head.regions, head.template
+    bare = (regions["skin"] > 0.5) & (regions["ears"] + regions["scalp"] + regions["neck"] < 0.1)
+    lines = (head.at_landmarks(place)[list(line), 1:] for line in _JAW_LINES)
+    right, left = (np.interp(place[:, 1], *line[line[:, 0].argsort()].T) for line in lines)
+    return bare & (place[:, 2] >= np.where(place[:, 0] < 0, right, left))

@@ -11,20 +11,27 @@ from relitalk_engine.synthesis.motion import Motion
 from relitalk_engine.synthesis.warp import window_map
 
 CELLS = 60
+BEFORE_EARS = (234, 454)
+"""Mediapipe's points, on either side."""
 HEAD = np.array([5.0, 2.0])
 """How far the head's motion would read everything, pixels."""
 
 
 @pytest.fixture(scope="module")
-def turned(clip):
-    """The clip's fit, its second frame like its first but turned by 30 degrees; and the motion of it."""
+def turned_fit(clip):
+    """The clip's fit, its second frame like its first but turned by 30 degrees."""
     c, s = np.cos(np.radians(30)), np.sin(np.radians(30))
     rotation, translation = clip.fit.rotation.copy(), clip.fit.translation.copy()
     rotation[1] = rotation[0] @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     pivot = clip.head.joints["neck"]
     translation[1] = translation[0] + (rotation[0] - rotation[1]) @ pivot
-    fit = dataclasses.replace(clip.fit, rotation=rotation.astype(np.float32), translation=translation)
-    return Motion.of(clip.head, fit)
+    return dataclasses.replace(clip.fit, rotation=rotation.astype(np.float32), translation=translation)
+
+
+@pytest.fixture(scope="module")
+def turned(clip, turned_fit):
+    """The motion of that."""
+    return Motion.of(clip.head, turned_fit)
 
 
 def _read(motion, driven, source, matte=None):
@@ -54,6 +61,15 @@ def test_the_mouth_is_before_what_stays_and_the_neck_is_not(turned):
     assert hidden[_cell(places, below)] == 0
     assert hidden[0, 0] == 0 or hidden[0, -1] == 0
     assert (np.abs(np.diff(hidden, axis=0)) < 0.8).all()
+
+
+def test_a_turned_face_ends_before_its_near_ear_and_not_behind_that_on_the_neck(clip, turned_fit, turned):
+    ears = clip.head.at_landmarks(turned_fit.shape(clip.head, turned_fit.psi[1]))[list(BEFORE_EARS)]
+    placed = ears @ turned_fit.rotation[1].T + turned_fit.translation[1]
+    near = int(placed[:, 2].argmax())
+    out = turned.outwards[1, near]
+    past = turned.outline[1, near::2] @ out - turned_fit.project(placed[None])[0, near] @ out
+    assert (past < 0.02 * turned.unit[1]).all()
 
 
 def test_the_neck_is_read_where_the_trunk_stands_and_the_face_where_the_head_is(turned):
