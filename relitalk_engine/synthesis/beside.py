@@ -12,6 +12,9 @@ CHIN_LOW = CONTROL.index(152)
 BELOW, ABOVE = 0.5, 1.0
 """From the second height up (0 is the chin, 1 the mouth) what is beside the face moves with it, as hair does; below the
 first it stays with the trunk."""
+EARS = 1.4
+"""Up to here, between mouth and ears, the trunk stands in where the head's motion finds nobody beside a face: a turned
+jaw uncovers neck."""
 TURN = 10.0
 """Frames that differ by much less than this (degrees) are told apart by the head's motion alone: it is better known."""
 SOFT = 0.02
@@ -48,6 +51,7 @@ class Beside:
     Attributes:
         places: [n, n, 2] pixels of the driven frame.
         share: [n, n] 0..1, where that may be.
+        uncovered: [n, n] 0..1, where it may be if nobody is found there otherwise.
     """
 
     def __init__(self, motion: Motion, frame: int, places: np.ndarray) -> None:
@@ -56,7 +60,8 @@ class Beside:
         self._neck, self._unit, self._turn = motion.neck[frame], motion.unit[frame], motion.rotation[frame]
         up = motion.centre[frame] - motion.landmarks[frame, CHIN_LOW]
         height = (places - motion.landmarks[frame, CHIN_LOW]) @ up / max(float(up @ up), 1e-6)
-        self.share = (1 - behind(motion, frame, places)) * np.clip((ABOVE - height) / (ABOVE - BELOW), 0, 1)
+        beside = 1 - behind(motion, frame, places)
+        self.share, self.uncovered = (beside * np.clip((top - height) / (ABOVE - BELOW), 0, 1) for top in (ABOVE, EARS))
 
     def moved(self, with_head: np.ndarray, hold: np.ndarray, clip: Motion, index: int, matte: np.ndarray) -> np.ndarray:
         """Where to read a frame of the clip.
@@ -82,6 +87,7 @@ class Beside:
             for way in (with_head, with_trunk)
         ]
         missed = np.clip((person[1] - person[0]) / 255, 0, 1)
-        share = self.share * np.maximum(1 - behind(clip, index, self.places + with_trunk), missed)
+        seen = 1 - behind(clip, index, self.places + with_trunk)
+        share = np.maximum(self.share * seen, self.uncovered * missed)
         share = cv2.GaussianBlur(share * (1 - np.exp(-((turned / TURN) ** 2))), (0, 0), 0.7)[..., None]
         return (with_head + share * (with_trunk - with_head)).astype(np.float32)

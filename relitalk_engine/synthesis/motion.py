@@ -27,7 +27,9 @@ _JAW_LINES = (
     (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127),
     (152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356),
 )  # fmt: skip
-"""Mediapipe's points from the chin up to the ears, on the head's right and left: what is behind them is neck."""
+"""Mediapipe's points from the chin up to the ears, on the head's right and left:"""
+_BEHIND_JAW = 0.025
+"""what is further behind them is neck, metres. Seen from the front, the outline lies a little behind them."""
 _BANDS = 8
 """Heights at which the outline's two sides are looked for."""
 _SOFT = 0.02
@@ -163,9 +165,9 @@ def _outline(head: HeadModel, fit: HeadFit, psi: np.ndarray, unit: np.ndarray) -
 
 
 def _face(head: HeadModel) -> np.ndarray:
-    """[V] bool: bare skin in front of the lines of jaw and ears; behind them it is the neck's."""
+    """[V] bool: bare skin of face and jaw, without what lies behind jaw and ears: that is the neck's."""
     regions, place = head.regions, head.template
     bare = (regions["skin"] > 0.5) & (regions["ears"] + regions["scalp"] + regions["neck"] < 0.1)
     lines = (head.at_landmarks(place)[list(line), 1:] for line in _JAW_LINES)
     right, left = (np.interp(place[:, 1], *line[line[:, 0].argsort()].T) for line in lines)
-    return bare & (place[:, 2] >= np.where(place[:, 0] < 0, right, left))
+    return bare & (place[:, 2] >= np.where(place[:, 0] < 0, right, left) - _BEHIND_JAW)
