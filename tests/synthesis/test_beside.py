@@ -84,7 +84,7 @@ def test_the_neck_is_read_where_the_trunk_stands_and_the_face_where_the_head_is(
 
 def test_what_the_other_jaw_hid_is_not_read_off_that_jaw_nor_off_the_backdrop(turned):
     beside = Beside(turned, 0, window_map(window(turned, 0), CELLS))
-    with_trunk = turned.neck[1] + (beside.places - turned.neck[0]) * turned.unit[1] / turned.unit[0]
+    with_trunk = _with_trunk(turned, beside.places)
     hidden = (behind(turned, 1, with_trunk) > 0.99) & (beside.share > 0.99)
     assert hidden.any()
     read, places = _read(turned, 0, 1)
@@ -93,23 +93,29 @@ def test_what_the_other_jaw_hid_is_not_read_off_that_jaw_nor_off_the_backdrop(tu
     assert np.linalg.norm(read[inner] - HEAD, axis=-1).mean() < 0.15 * np.linalg.norm(
         (with_trunk - places)[inner] - HEAD, axis=-1
     ).mean()
-    assert _followed(turned, with_trunk, places, hidden) > 0.5
+    assert _followed(turned, places, hidden) > 0.5
 
 
 def test_above_the_jaw_the_trunk_stands_in_only_where_the_heads_motion_finds_nobody(turned):
     read, places = _read(turned, 0, 1)
     beside = Beside(turned, 0, places)
-    with_trunk = turned.neck[1] + (places - turned.neck[0]) * turned.unit[1] / turned.unit[0]
+    with_trunk = _with_trunk(turned, places)
     above = (beside.share < 0.1) & (beside.uncovered > 0.6)
     assert above.any()
     assert np.linalg.norm(read[above] - HEAD, axis=-1).mean() < 0.1 * np.linalg.norm(
         (with_trunk - places)[above] - HEAD, axis=-1
     ).mean()
-    assert _followed(turned, with_trunk, places, above) > 0.3
+    assert _followed(turned, places, above) > 0.3
 
 
-def _followed(motion, with_trunk, places, chosen):
+def _with_trunk(motion, places):
+    """Where the trunk of the second frame has what stands at places of the first."""
+    return motion.neck[1] + (places - motion.neck[0]) * motion.unit[1] / motion.unit[0]
+
+
+def _followed(motion, places, chosen):
     """How far the trunk's motion is followed where it alone finds somebody, 0..1."""
+    with_trunk = _with_trunk(motion, places)
     matte = np.zeros((400, 400), np.uint8)
     for x, y in np.rint(with_trunk[chosen] - 0.5).astype(int):
         matte[y - 1 : y + 2, x - 1 : x + 2] = 255
